@@ -1,0 +1,38 @@
+// One scenario on the modelled kernel, from boot to verdict's raw material: the transcript.
+//
+// Deterministic: the same scenario, profile and options give the same transcript and trace, byte for
+// byte. Thread rules: run() may be called from several threads at once, each call is on its own.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "sim/player/transcript.h"
+#include "sim/scenario/scenario.h"
+
+namespace coldread::sim {
+
+enum class Strategy : uint8_t { fifo, random };
+
+struct RunOptions {
+  std::string profile = "6.12.117";      // must be known (kernelmodel/profile.h)
+  Strategy strategy = Strategy::fifo;
+  uint64_t seed = 0;
+  // Receives each trace line in ftrace's format, without newline; null: tracing is off.
+  std::function<void(std::string_view line)> on_trace;
+  // Receives each record as it is completed: -v.
+  std::function<void(const std::string& task, const player::Record& record)> on_record;
+  // How many of each task's last trace events a report or failure shows.
+  size_t history = 16;
+};
+
+struct RunResult {
+  player::Transcript transcript;
+  // Task name -> its last events, oldest first, for failures.
+  std::map<std::string, std::vector<std::string>> last_events;
+  uint64_t steps = 0;                    // scheduler decisions taken
+};
+
+RunResult run(const scenario::Scenario& scenario, const RunOptions& options);
+
+}  // namespace coldread::sim

@@ -1,0 +1,25 @@
+// The verdict: a transcript against a scenario's expectations, and two transcripts with each other.
+#pragma once
+
+#include "sim/player/transcript.h"
+#include "sim/scenario/scenario.h"
+
+namespace coldread::player {
+
+struct Mismatch {
+  std::string pointer;    // the expectation's JSON pointer: "/tasks/reader/2/expect", "/expect/disk"
+  std::string task;       // empty for final expectations
+  std::string expected;   // as text, one line
+  std::string got;
+};
+
+// Every expectation of the scenario that the transcript does not meet, in the order of tasks and
+// steps; empty: passed. `profile` selects among expectations by kernel. A step without "expect" must
+// succeed (command: the whole length; read: all the bytes asked for up to the cookie's size).
+std::vector<Mismatch> verify(const scenario::Scenario& scenario, const std::string& profile,
+                             const Transcript& transcript);
+
+// Where two transcripts of the same scenario differ: JSON pointers into canonical(), with both values.
+std::vector<Mismatch> compare(const Transcript& model, const Transcript& real);
+
+}  // namespace coldread::player
