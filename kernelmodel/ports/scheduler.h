@@ -31,6 +31,8 @@ struct WaitReason {
   bool idle = false;            // a worker without work: never counted as hung
 };
 
+struct files_struct;            // a process' open files (kernelmodel/kernel/file.h)
+
 // task_struct, as far as the model needs it. Implementations derive from it.
 struct Task {
   static constexpr int kMaxHeldLocks = 16;
@@ -41,6 +43,7 @@ struct Task {
   bool kthread = false;         // a kernel worker: cannot be killed
   bool fatal_signal = false;    // SIGKILL is pending (fatal_signal_pending())
   WaitReason waiting;           // valid while state == waiting
+  files_struct* files = nullptr;  // shared by the tasks of one process; null: a kernel thread
   // What lockdep knows: the classes held, in order of taking (kernelmodel/kernel/lockdep.h).
   uint8_t held_count = 0;
   uint8_t spin_count = 0;       // > 0: must not sleep

@@ -1,0 +1,25 @@
+// The port through which the model's kernel log leaves: printk lines, and WARN_ON's findings, after
+// which a kernel goes on.
+#pragma once
+
+#include <string_view>
+
+#include "kernelmodel/kernel/report.h"
+
+namespace coldread {
+
+class Log {
+ public:
+  // One line of the kernel log, without its prefix ("CacheFiles: ") and newline. Copied.
+  virtual void printk(std::string_view line) = 0;
+
+  // Something is wrong, but the kernel carries on: WARN_ON, or a self-check of the model's that does
+  // not corrupt anything. Copied.
+  virtual void note(ReportKind kind, std::string_view text) = 0;
+
+ protected:
+  Log() = default;
+  ~Log() = default;
+};
+
+}  // namespace coldread
