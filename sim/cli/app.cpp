@@ -1,0 +1,53 @@
+// Builds the command line out of the subcommands and runs the one that was chosen.
+#include "sim/cli/app.h"
+
+#include <fmt/core.h>
+
+#include <exception>
+
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_code.h"
+
+namespace coldread::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Linux's cachefiles on-demand read mode as an ordinary program.\n"
+    "Replays scenarios on the model of that kernel code, and on the real kernel.\n";
+
+constexpr const char* kFooter =
+    "Exit codes: 0 passed, 1 a wrong answer, 2 usage or bad input, 3 a broken invariant, 4 a "
+    "hang,\n"
+    "5 the environment failed, 77 everything was skipped; of several 2 > 5 > 3 > 4 > 1.\n"
+    "Each command has its own --help, with examples.";
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app(kAbout, "coldread");
+  Action action;
+  app.set_version_flag("--version", "coldread " COLDREAD_VERSION);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  // add_run(app, action);
+  add_profiles(app, action);
+  add_schema(app, action);
+  // add_doctor(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kPassed : kBadInput;
+  }
+  return action();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "coldread: {}\n", error.what());
+    return kEnvironmentFailed;
+  }
+}
+
+}  // namespace coldread::cli

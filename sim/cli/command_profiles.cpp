@@ -1,0 +1,72 @@
+// `coldread profiles`: which kernels are modelled, and which upstream changes each has.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "kernelmodel/profile.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_code.h"
+
+namespace coldread::cli {
+namespace {
+
+void print_text() {
+  for (const Profile& profile : profiles()) {
+    fmt::print("{:<10} {}{}{}\n", profile.name, profile.description,
+               profile.derived ? " (derived)" : "",
+               profile.name == kDefaultProfile ? " (default)" : "");
+    for (const ChangeInfo& change : all_changes()) {
+      if (profile.has(change.change)) fmt::print("             + {}\n", change.name);
+    }
+  }
+  fmt::print("\nChanges:\n");
+  for (const ChangeInfo& change : all_changes()) {
+    fmt::print("  {:<32} {:<13} {}\n", change.name, change.commit, change.summary);
+  }
+}
+
+void print_json() {
+  using Json = nlohmann::ordered_json;
+  Json out{{"default", kDefaultProfile}, {"profiles", Json::array()}, {"changes", Json::array()}};
+  for (const Profile& profile : profiles()) {
+    Json has = Json::array();
+    for (const ChangeInfo& change : all_changes()) {
+      if (profile.has(change.change)) has.push_back(change.name);
+    }
+    out["profiles"].push_back({{"name", profile.name},
+                               {"description", profile.description},
+                               {"derived", profile.derived},
+                               {"kernel_series", profile.kernel_series},
+                               {"changes", has}});
+  }
+  for (const ChangeInfo& change : all_changes()) {
+    out["changes"].push_back(
+        {{"name", change.name}, {"commit", change.commit}, {"summary", change.summary}});
+  }
+  fmt::print("{}\n", out.dump(2));
+}
+
+}  // namespace
+
+void add_profiles(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("profiles", "The kernels that are modelled");
+  auto format = std::make_shared<std::string>("text");
+  command->add_option("--format", *format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  command->footer(
+      "A profile is a list of upstream changes. One marked (derived) was not compared with a\n"
+      "running kernel.\n\n"
+      "Examples:\n"
+      "  coldread profiles\n"
+      "  coldread profiles --format json | jq -r '.profiles[].name'");
+  command->callback([&action, format] {
+    action = [format] {
+      *format == "json" ? print_json() : print_text();
+      return kPassed;
+    };
+  });
+}
+
+}  // namespace coldread::cli

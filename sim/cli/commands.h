@@ -1,0 +1,17 @@
+// The subcommands: each adds itself to the command line and, if chosen, says what to do.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace coldread::cli {
+
+// What the chosen subcommand does after parsing; returns the exit code.
+using Action = std::function<int()>;
+
+void add_run(CLI::App& app, Action& action);
+void add_profiles(CLI::App& app, Action& action);
+void add_schema(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+
+}  // namespace coldread::cli
