@@ -1,0 +1,132 @@
+#include "sim/scheduler/fiber.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#if COLDREAD_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace coldread::sim {
+namespace {
+
+// An unoptimised build is one for debugging.
+#if defined(__OPTIMIZE__)
+constexpr bool kGuards = kAddressSanitizer;
+#else
+constexpr bool kGuards = true;
+#endif
+constexpr size_t kPage = 4096;
+// Each guard page costs two mappings of the 65,530 a process may have; stacks beyond these have
+// only the canary.
+constexpr size_t kMaxGuards = 8192;
+constexpr size_t kStride = kStackSize + (kGuards ? kPage : 0);
+constexpr size_t kFirstChunk = 64;  // stacks
+constexpr size_t kMaxChunk = 1024;
+
+void unpoison([[maybe_unused]] const void* memory, [[maybe_unused]] size_t bytes) {
+#if COLDREAD_ASAN
+  __asan_unpoison_memory_region(memory, bytes);
+#endif
+}
+
+}  // namespace
+
+StackPool::~StackPool() {
+  for (const Chunk& chunk : chunks_) {
+    unpoison(chunk.memory, chunk.bytes);
+    munmap(chunk.memory, chunk.bytes);
+  }
+}
+
+void StackPool::grow() {
+  const size_t stacks = std::min(kMaxChunk, std::max(kFirstChunk, created_));
+  // One page more: see carve().
+  const size_t bytes = stacks * kStride + kPage;
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  // A huge page would back dozens of stacks of which only one is used.
+  madvise(memory, bytes, MADV_NOHUGEPAGE);
+  chunks_.push_back({static_cast<std::byte*>(memory), bytes});
+  free_.reserve(created_ + stacks);
+  next_ = static_cast<std::byte*>(memory);
+  left_ = stacks;
+}
+
+Stack StackPool::carve() {
+  if (left_ == 0) grow();
+  std::byte* memory = next_;
+  next_ += kStride;
+  --left_;
+  ++created_;
+  Stack stack;
+  if constexpr (kGuards) {
+    if (created_ <= kMaxGuards) mprotect(memory, kPage, PROT_NONE);
+    stack.bottom = memory + kPage;
+  } else {
+    // The canary shares a page with the busy end of the stack below, so that it needs none of its
+    // own.
+    stack.bottom = memory + kPage - 64;
+  }
+  *reinterpret_cast<uint64_t*>(stack.bottom) = Stack::kCanary;
+  return stack;
+}
+
+Stack StackPool::acquire() {
+  if (free_.empty()) return carve();
+  const Stack stack = free_.back();
+  free_.pop_back();
+  // The last owner's frames may never have returned.
+  unpoison(stack.bottom, kStackSize);
+  *reinterpret_cast<uint64_t*>(stack.bottom) = Stack::kCanary;
+  return stack;
+}
+
+void Fiber::start(Stack stack, Entry entry, void* arg) {
+  stack_ = stack;
+  entry_ = entry;
+  arg_ = arg;
+  fake_stack_ = nullptr;
+  context_ = boost::context::detail::make_fcontext(stack.bottom + kStackSize, kStackSize, enter);
+#if COLDREAD_ASAN
+  bounds_bottom_ = stack.bottom;
+  bounds_size_ = kStackSize;
+#endif
+}
+
+void Fiber::enter(Transfer transfer) {
+  Fiber& self = *static_cast<Handover*>(transfer.data)->to;
+  arrive(self, transfer);
+  self.entry_(self.arg_);
+  std::abort();
+}
+
+void Fiber::leave_for(Fiber& to, StackPool& pool) {
+  Handover handover{this, &to};
+  pool.release(stack_);
+  stack_ = Stack();
+  before_switch(nullptr, to);
+  boost::context::detail::jump_fcontext(to.context_, &handover);
+  std::abort();
+}
+
+void Fiber::drop(StackPool& pool, [[maybe_unused]] Fiber& here) {
+  if (!started()) return;
+#if COLDREAD_ASAN
+  // Frees the sanitizer's fake stack: it only does so for the fiber that runs and is about to
+  // leave.
+  __sanitizer_start_switch_fiber(&here.fake_stack_, bounds_bottom_, bounds_size_);
+  __sanitizer_finish_switch_fiber(fake_stack_, &here.bounds_bottom_, &here.bounds_size_);
+  before_switch(nullptr, here);
+  __sanitizer_finish_switch_fiber(here.fake_stack_, nullptr, nullptr);
+#endif
+  pool.release(stack_);
+  *this = Fiber();
+}
+
+}  // namespace coldread::sim

@@ -1,0 +1,147 @@
+// The scheduler port on fibers with a virtual clock: how every simulated run executes.
+//
+// All tasks share one thread. A strategy picks the next task whenever one waits or ends, and at
+// preemption points if it wants to; time stands still while anyone can run and then jumps to the
+// next timer. The same strategy decisions give the same run, byte for byte.
+//
+// Thread rules: one scheduler, one thread; schedulers of different threads know nothing of each
+// other. Code on a fiber must not block inside a catch handler, and must own no heap memory in
+// local variables across a call that can block, preempt or report: stacks are dropped, never
+// unwound.
+#pragma once
+
+#include <map>
+#include <memory_resource>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernelmodel/ports/scheduler.h"
+#include "sim/scheduler/fiber.h"
+#include "sim/scheduler/strategy.h"
+
+namespace coldread::sim {
+
+// A task that waits at the end of a run.
+struct WaitingTask {
+  uint32_t pid = 0;
+  std::string name;
+  bool kthread = false;
+  WaitReason reason;
+};
+
+struct RunEnd {
+  enum class Kind : uint8_t { finished, hang, broken };
+
+  Kind kind = Kind::finished;
+  ReportKind report = ReportKind::none;  // `hang` for a hang
+  std::string text;                      // one sentence; empty if finished
+  std::string task;                      // broken: who ran; empty for a timer
+  std::vector<WaitingTask> waiting;      // hang, broken: all but the idle, in order of creation
+};
+
+// When a task that waits for quiet goes on.
+enum class Quiet : uint8_t {
+  now,       // nobody else can run and no timer is due; time does not pass
+  for_good,  // as well, no timer is pending, or all that are left are idle
+};
+
+class FiberScheduler final : public Scheduler {
+ public:
+  struct Options {
+    StackPool* stacks = nullptr;      // shared with other runs of this thread; null: an own one
+    uint64_t max_steps = UINT64_MAX;  // more decisions than this are a hang: a livelock
+  };
+
+  // `strategy` outlives the scheduler.
+  explicit FiberScheduler(SchedulingStrategy& strategy) : FiberScheduler(strategy, Options()) {}
+  FiberScheduler(SchedulingStrategy& strategy, const Options& options);
+  ~FiberScheduler() { drop(); }
+
+  // Runs until every task that is not idle has finished, nothing can go on, or a report. Not to be
+  // called from a task or timer. After `finished` or `hang` more may be spawned, woken or killed
+  // from outside and run() called again; after `broken` it only repeats what it said.
+  RunEnd run();
+
+  // Drops the stacks of all tasks as they are; they count as finished from now on. Not to be called
+  // from a task or timer.
+  void drop();
+
+  // As block(), but at the latest when everything else is quiet. Returns false if that was what
+  // ended it. Tasks that wait for quiet are released one at a time, in the order in which they
+  // came.
+  bool block_until_quiet(const WaitReason& reason, Quiet quiet);
+
+  // Waits until everything else is quiet, whatever wakes the task; a fatal signal ends the wait if
+  // `reason.killable`.
+  void wait_quiet(const WaitReason& reason, Quiet quiet = Quiet::now);
+
+  // Lets every other runnable task go first, as far as the strategy likes.
+  void yield();
+
+  // How many times it was decided who goes on, timers included.
+  uint64_t steps() const { return steps_; }
+
+  void block(const WaitReason& reason) override;
+  bool block_until(const WaitReason& reason, TimeNs deadline) override;
+  void wake(Task& task) override;
+  Task& spawn(std::string_view name, bool kthread, Entry entry, void* arg) override;
+  void kill(Task& task) override;
+  void arm(Timer& timer, TimeNs expires) override;
+  void disarm(Timer& timer) override;
+  TimeNs now() const override { return now_; }
+  // Outside of run() there is no run to end: prints the report and aborts.
+  [[noreturn]] void broken(ReportKind kind, std::string_view text) override;
+  std::pmr::memory_resource& memory() override { return memory_; }
+
+ private:
+  struct Record;
+
+  void preempt(const void* object) override;
+
+  Record& self() const;
+  bool begin_wait(const WaitReason& reason);
+  void make_runnable(Record& record);
+  void check_canary(Record& record);
+
+  void count_step();
+  Record& pick();
+  void suspend(Record& record);
+  void resume(Fiber& from, Record& next);
+  static void task_entry(void* scheduler);
+  [[noreturn]] void run_tasks();
+  void end_task(Record& record);
+
+  static void idle_entry(void* scheduler);
+  [[noreturn]] void idle_loop();
+  bool fire_due_timers();
+  bool release_quiet(Quiet quiet);
+  void end_run(RunEnd::Kind kind);
+  void describe_waiting();
+
+  std::pmr::unsynchronized_pool_resource memory_;
+  SchedulingStrategy& strategy_;
+  StackPool own_stacks_;
+  StackPool& stacks_;
+  const uint64_t max_steps_;
+
+  RunQueue runnable_;
+  uint64_t steps_ = 0;
+  size_t busy_ = 0;          // tasks that are neither finished nor idle
+  Record* first_ = nullptr;  // all tasks that have not finished, in order of creation
+  Record* last_ = nullptr;
+  uint32_t last_pid_ = 0;
+
+  TimeNs now_ = 0;
+  uint64_t timer_sequence_ = 0;
+  std::pmr::map<std::pair<TimeNs, uint64_t>, Timer*> timers_;
+  std::pmr::vector<Record*> quiet_waiters_[2];  // by Quiet
+
+  Fiber outside_;  // who called run()
+  Fiber idle_;     // runs timers and decides what happens when no task can run
+  bool running_ = false;
+  bool is_broken_ = false;
+  RunEnd end_;
+};
+
+}  // namespace coldread::sim
