@@ -12,6 +12,7 @@
 #include <memory_resource>
 #include <string_view>
 
+#include "kernelmodel/kernel/lockdep.h"
 #include "kernelmodel/kernel/report.h"
 
 namespace coldread {
@@ -104,16 +105,31 @@ class Scheduler {
   // task owns must therefore live in memory().
   [[noreturn]] virtual void broken(ReportKind kind, std::string_view text) = 0;
 
+  // The order in which this run's tasks take locks.
+  Lockdep& lockdep() { return lockdep_; }
+
+  // The Scheduler of this thread: what a null handle, which knows no run, reports to. Null before one
+  // is made. The latest one made, or the latest that called make_running().
+  static Scheduler* running() { return running_; }
+
   // Memory of this run: given back as a whole when the run ends.
   virtual std::pmr::memory_resource& memory() = 0;
 
  protected:
-  Scheduler() = default;
-  ~Scheduler() = default;
+  Scheduler() { make_running(); }
+  ~Scheduler() {
+    if (running_ == this)
+      running_ = nullptr;
+  }
+  void make_running() { running_ = this; }  // for a host with several, before it runs one
   virtual void preempt(const void* object) = 0;
 
   Task* current_ = nullptr;
   bool preemptive_ = false;
+
+ private:
+  static inline thread_local Scheduler* running_ = nullptr;
+  Lockdep lockdep_;
 };
 
 }  // namespace coldread
