@@ -1,0 +1,24 @@
+// An inode of the in-memory filesystem; private to the store.
+#pragma once
+
+#include "sim/store/memory_store.h"
+
+namespace coldread::sim {
+
+struct MemoryStore::Inode {
+  Inode(InodeNumber its_number, FileType its_type, uint32_t its_mode, BlockPool& pool)
+      : number(its_number), type(its_type), mode(its_mode & 07777), data(pool) {}
+
+  InodeNumber number;
+  FileType type;
+  uint32_t mode;
+  uint32_t links = 0;
+  bool linkable = false;  // I_LINKABLE: a tmpfile that never had a name
+  uint64_t references = 0;
+  Xattrs xattrs;
+  FileData data;           // regular files
+  InodeNumber parent = 0;  // directories
+  std::map<std::string, InodeNumber, std::less<>> entries;
+};
+
+}  // namespace coldread::sim

@@ -1,0 +1,249 @@
+#include "sim/store/memory_store.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+#include "sim/store/inode.h"
+
+namespace coldread::sim {
+namespace {
+
+constexpr uint64_t kMaxOffset = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+constexpr InodeNumber kFirstInode = 12;  // 11 is ext4's lost+found
+constexpr size_t kMaxXattrName = 255;
+constexpr size_t kMaxXattrValue = 65536;
+// Room for xattrs as ext4 with 256-byte inodes has it: one block and what is left in the inode.
+constexpr size_t kXattrBlockRoom = 4060;
+constexpr size_t kXattrInodeRoom = 88;
+
+bool has_range(uint64_t offset, uint64_t length) {
+  return offset <= kMaxOffset && length <= kMaxOffset - offset;
+}
+
+bool is_aligned(uint64_t offset, std::span<const std::byte> data) {
+  const auto address = reinterpret_cast<uintptr_t>(data.data());
+  return (offset | data.size() | address) % kSectorSize == 0;
+}
+
+int check_xattr_name(std::string_view name) {
+  if (name.empty() || name.size() > kMaxXattrName) return -ERANGE;
+  for (const std::string_view prefix : {"user.", "trusted.", "security."})
+    if (name.substr(0, prefix.size()) == prefix) return name == prefix ? -EINVAL : 0;
+  return -EOPNOTSUPP;
+}
+
+// What one takes on disk: a header, the name without its prefix, the value.
+size_t xattr_room(std::string_view name, size_t value) {
+  const size_t suffix = name.size() - name.find('.') - 1;
+  return 16 + (suffix + 3) / 4 * 4 + (value + 3) / 4 * 4;
+}
+
+}  // namespace
+
+MemoryStore::MemoryStore(StoreOptions options)
+    : pool_(options.bytes / kBlockSize),
+      read_only_(options.read_only),
+      total_inodes_(std::max<uint64_t>(options.inodes, 1)),
+      free_inodes_(total_inodes_ - 1),
+      on_misuse_(std::move(options.on_misuse)) {
+  inodes_.resize(kFirstInode);
+  inodes_[kRoot] = std::make_unique<Inode>(kRoot, FileType::directory, 0755, pool_);
+  inodes_[kRoot]->links = 2;
+  inodes_[kRoot]->parent = kRoot;
+}
+
+MemoryStore::~MemoryStore() = default;
+
+MemoryStore::Inode* MemoryStore::find(InodeNumber number) {
+  if (number < inodes_.size() && inodes_[number] != nullptr) return inodes_[number].get();
+  misuse("an inode number is used that is not, or no longer, valid");
+  return nullptr;
+}
+
+void MemoryStore::misuse(std::string_view text) const {
+  if (on_misuse_) on_misuse_(text);
+}
+
+int MemoryStore::find_regular(InodeNumber number, Inode** out) {
+  *out = find(number);
+  if (*out == nullptr) return -ESTALE;
+  if ((*out)->type == FileType::directory) return -EISDIR;
+  return (*out)->type == FileType::regular ? 0 : -EINVAL;
+}
+
+MemoryStore::Inode* MemoryStore::allocate(FileType type, uint32_t mode) {
+  if (free_inodes_ == 0) return nullptr;
+  if (type == FileType::directory && !pool_.take_blocks(1)) return nullptr;
+  --free_inodes_;
+  inodes_.push_back(std::make_unique<Inode>(inodes_.size(), type, mode, pool_));
+  return inodes_.back().get();
+}
+
+void MemoryStore::release_if_unused(Inode& inode) {
+  if (inode.links != 0 || inode.references != 0) return;
+  if (inode.type == FileType::directory) pool_.give_blocks(1);
+  ++free_inodes_;
+  inodes_[inode.number].reset();
+}
+
+void MemoryStore::get(InodeNumber inode) {
+  if (Inode* found = find(inode); found != nullptr) ++found->references;
+}
+
+void MemoryStore::put(InodeNumber inode) {
+  Inode* found = find(inode);
+  if (found == nullptr) return;
+  if (found->references == 0) {
+    misuse("a reference to an inode is given back that nobody holds");
+    return;
+  }
+  --found->references;
+  release_if_unused(*found);
+}
+
+int MemoryStore::getattr(InodeNumber inode, FileAttributes* out) {
+  const Inode* found = find(inode);
+  if (found == nullptr) return -ESTALE;
+  out->type = found->type;
+  out->mode = found->mode;
+  out->size = found->data.size();
+  if (found->type == FileType::directory) out->size = found->links == 0 ? 0 : kBlockSize;
+  out->links = found->links;
+  return 0;
+}
+
+int MemoryStore::truncate(InodeNumber inode, uint64_t size) {
+  Inode* found = nullptr;
+  if (const int error = find_regular(inode, &found); error < 0) return error;
+  if (size > kMaxOffset) return -EINVAL;
+  if (read_only_) return -EROFS;
+  if (size > kMaxFileSize) return -EFBIG;
+  found->data.truncate(size);
+  return 0;
+}
+
+int MemoryStore::punch_hole(InodeNumber inode, uint64_t offset, uint64_t length) {
+  Inode* found = nullptr;
+  if (const int error = find_regular(inode, &found); error < 0) return error;
+  if (offset > kMaxOffset || length == 0 || length > kMaxOffset) return -EINVAL;
+  if (read_only_) return -EROFS;
+  if (offset + length > kMaxFileSize) return -EFBIG;
+  found->data.punch_hole(offset, offset + length);
+  return 0;
+}
+
+ssize_t MemoryStore::getxattr(InodeNumber inode, std::string_view name,
+                              std::span<std::byte> value) {
+  const Inode* found = find(inode);
+  if (found == nullptr) return -ESTALE;
+  if (const int error = check_xattr_name(name); error < 0) return error;
+  const auto xattr = found->xattrs.find(name);
+  if (xattr == found->xattrs.end()) return -ENODATA;
+  const std::vector<std::byte>& stored = xattr->second;
+  if (!value.empty()) {
+    if (stored.size() > value.size()) return -ERANGE;
+    std::copy(stored.begin(), stored.end(), value.begin());
+  }
+  return static_cast<ssize_t>(stored.size());
+}
+
+int MemoryStore::setxattr(InodeNumber inode, std::string_view name,
+                          std::span<const std::byte> value) {
+  Inode* found = find(inode);
+  if (found == nullptr) return -ESTALE;
+  if (name.empty() || name.size() > kMaxXattrName) return -ERANGE;
+  if (value.size() > kMaxXattrValue) return -E2BIG;
+  if (read_only_) return -EROFS;
+  if (const int error = check_xattr_name(name); error < 0) return error;
+
+  const size_t room = xattr_room(name, value.size());
+  size_t others = 0;
+  for (const auto& [other, stored] : found->xattrs)
+    if (other != name) others += xattr_room(other, stored.size());
+  if (room > kXattrBlockRoom || room + others > kXattrBlockRoom + kXattrInodeRoom) return -ENOSPC;
+
+  auto xattr = found->xattrs.find(name);
+  if (xattr == found->xattrs.end()) xattr = found->xattrs.emplace(name, 0).first;
+  xattr->second.assign(value.begin(), value.end());
+  return 0;
+}
+
+int MemoryStore::removexattr(InodeNumber inode, std::string_view name) {
+  Inode* found = find(inode);
+  if (found == nullptr) return -ESTALE;
+  if (name.empty() || name.size() > kMaxXattrName) return -ERANGE;
+  if (read_only_) return -EROFS;
+  if (const int error = check_xattr_name(name); error < 0) return error;
+  const auto xattr = found->xattrs.find(name);
+  if (xattr == found->xattrs.end()) return -ENODATA;
+  found->xattrs.erase(xattr);
+  return 0;
+}
+
+int64_t MemoryStore::seek(InodeNumber inode, uint64_t offset, Whence whence) {
+  Inode* found = nullptr;
+  if (const int error = find_regular(inode, &found); error < 0) return error;
+  return whence == Whence::data ? found->data.seek_data(offset) : found->data.seek_hole(offset);
+}
+
+// ext4 maps a read piece by piece and zeroes holes itself; only pieces that reach the disk must be
+// aligned. Every piece but the first begins at a block, so the first one on the disk decides.
+bool MemoryStore::read_is_aligned(const Inode& inode, uint64_t offset,
+                                  std::span<const std::byte> data) const {
+  if (is_aligned(offset, data)) return true;
+  const int64_t found = inode.data.seek_data(offset);
+  if (found < 0) return true;
+  const uint64_t skipped = static_cast<uint64_t>(found) - offset;
+  return skipped >= data.size() || is_aligned(offset + skipped, data.subspan(skipped));
+}
+
+ssize_t MemoryStore::read(InodeNumber inode, uint64_t offset, std::span<std::byte> data) {
+  Inode* found = nullptr;
+  if (const int error = find_regular(inode, &found); error < 0) return error;
+  if (!has_range(offset, data.size())) return -EINVAL;
+  if (data.empty() || offset >= found->data.size()) return 0;
+  if (offset + data.size() > kMaxFileSize) return -EINVAL;
+  if (!read_is_aligned(*found, offset, data)) return -EINVAL;
+  return static_cast<ssize_t>(found->data.read(offset, data));
+}
+
+ssize_t MemoryStore::write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) {
+  Inode* found = nullptr;
+  if (const int error = find_regular(inode, &found); error < 0) return error;
+  if (read_only_) return -EROFS;
+  if (!has_range(offset, data.size())) return -EINVAL;
+  if (data.empty()) return 0;
+  if (offset >= kMaxFileSize) return -EFBIG;
+  data = data.first(std::min<uint64_t>(data.size(), kMaxFileSize - offset));
+  if (!is_aligned(offset, data)) return -EINVAL;
+  if (!found->data.write(offset, data)) return -ENOSPC;
+  return static_cast<ssize_t>(data.size());
+}
+
+int MemoryStore::statfs(FilesystemStatistics* out) {
+  out->block_size = kBlockSize;
+  out->blocks = pool_.total_blocks();
+  out->blocks_available = pool_.free_blocks();
+  out->files = total_inodes_;
+  out->files_free = free_inodes_;
+  return 0;
+}
+
+bool MemoryStore::was_written(InodeNumber inode, uint64_t offset, uint64_t length) {
+  const Inode* found = find(inode);
+  if (found == nullptr) return false;
+  if (found->type != FileType::regular || length == 0) return true;
+  if (!has_range(offset, length) || offset + length > kMaxFileSize) return false;
+  return found->data.was_written(offset, length);
+}
+
+std::vector<MemoryStore::HeldInode> MemoryStore::held() const {
+  std::vector<HeldInode> found;
+  for (const auto& inode : inodes_)
+    if (inode != nullptr && inode->references != 0)
+      found.push_back({inode->number, inode->references});
+  return found;
+}
+
+}  // namespace coldread::sim
