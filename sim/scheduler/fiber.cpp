@@ -24,7 +24,9 @@ constexpr size_t kPage = 4096;
 // Each guard page costs two mappings of the 65,530 a process may have; stacks beyond these have
 // only the canary.
 constexpr size_t kMaxGuards = 8192;
-constexpr size_t kStride = kStackSize + (kGuards ? kPage : 0);
+// Stacks lie so that the busy ends of neighbours fall on different cache sets; with guards they
+// must lie on pages.
+constexpr size_t kStride = kStackSize + (kGuards ? kPage : 192);
 constexpr size_t kFirstChunk = 64;  // stacks
 constexpr size_t kMaxChunk = 1024;
 

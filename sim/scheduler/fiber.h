@@ -82,6 +82,14 @@ class Fiber {
   bool started() const { return static_cast<bool>(stack_); }
   Stack stack() const { return stack_; }
 
+  // Will be resumed soon: with thousands of fibers its frames have left the caches long ago.
+  void prefetch() const {
+    __builtin_prefetch(context_);
+    __builtin_prefetch(static_cast<const std::byte*>(context_) + 64);
+    __builtin_prefetch(static_cast<const std::byte*>(context_) + 128);
+    __builtin_prefetch(stack_.bottom);
+  }
+
   // Makes it ready to execute entry(arg) on `stack`.
   void start(Stack stack, Entry entry, void* arg);
 

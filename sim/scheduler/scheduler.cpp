@@ -69,6 +69,7 @@ void FiberScheduler::kill(Task& task) {
 void FiberScheduler::make_runnable(Record& record) {
   if (record.waiting.idle) ++busy_;
   record.state = TaskState::runnable;
+  record.fiber.prefetch();
   runnable_.push_back(record);
 }
 

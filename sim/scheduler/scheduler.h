@@ -18,6 +18,7 @@
 
 #include "kernelmodel/ports/scheduler.h"
 #include "sim/scheduler/fiber.h"
+#include "sim/scheduler/run_memory.h"
 #include "sim/scheduler/strategy.h"
 
 namespace coldread::sim {
@@ -119,7 +120,7 @@ class FiberScheduler final : public Scheduler {
   void end_run(RunEnd::Kind kind);
   void describe_waiting();
 
-  std::pmr::unsynchronized_pool_resource memory_;
+  RunMemory memory_;
   SchedulingStrategy& strategy_;
   StackPool own_stacks_;
   StackPool& stacks_;
