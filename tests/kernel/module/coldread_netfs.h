@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/*
+ * The ioctls of /dev/coldread_netfs, through which a program in a guest calls fscache as a netfs would.
+ *
+ * Every call is made in the task that calls ioctl() and blocks as long as fscache blocks. Volumes and
+ * cookies are named by small numbers that user space chooses; the table is one for the whole machine.
+ * Each ioctl returns 0 or more, or sets errno:
+ *   EBADF   no volume or cookie is known under this number (never acquired, or relinquished)
+ *   EEXIST  acquire: the number is taken and fscache would have given a second handle
+ *   ENOMEM  acquire: fscache answered NULL
+ *   EINVAL  lengths above COLDREAD_MAX_IO, an unknown hole mode, an unknown ioctl: ENOTTY
+ * or whatever fscache and the cache answered. User pointers travel as 64-bit numbers.
+ */
+#ifndef COLDREAD_NETFS_H
+#define COLDREAD_NETFS_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define COLDREAD_NETFS_DEVICE "/dev/coldread_netfs"
+#define COLDREAD_MAX_IO (64u << 20) /* bytes of one cache read or write */
+
+struct coldread_volume {
+	__u32 volume;
+	__u32 coherency_length; /* bytes, at most 255 */
+	__u64 key;              /* pointer to a NUL-terminated string */
+	__u64 cache;            /* likewise, or 0: any cache */
+	__u64 coherency;        /* pointer; 0 if the length is */
+	__u32 invalidate;       /* relinquish: the cache shall drop the volume */
+	__u32 reserved;
+};
+
+struct coldread_cookie {
+	__u32 cookie;
+	__u32 volume;
+	__u32 advice; /* FSCACHE_ADV_*: 0x04 is "want cache size" */
+	__u32 key_length;
+	__u64 key; /* pointer */
+	__u32 aux_length;
+	__u32 reserved;
+	__u64 aux;         /* pointer; 0 if the length is */
+	__u64 object_size; /* bytes */
+};
+
+/* use: flag is will_modify; unuse: is object_size given; relinquish: retire; resize, invalidate: unused */
+struct coldread_cookie_call {
+	__u32 cookie;
+	__u32 flag;
+	__u64 object_size; /* bytes; COLDREAD_COOKIE_SIZE: filled in */
+	__u64 aux;         /* unuse, invalidate: pointer to as many bytes as the cookie has aux, or 0 */
+};
+
+enum coldread_source {
+	COLDREAD_SOURCE_UNKNOWN,
+	COLDREAD_FILL_WITH_ZEROES,
+	COLDREAD_DOWNLOAD_FROM_SERVER,
+	COLDREAD_READ_FROM_CACHE,
+	COLDREAD_INVALID_READ,
+};
+
+#define COLDREAD_SUBREQUEST_ONDEMAND 1u
+#define COLDREAD_SUBREQUEST_COPY_TO_CACHE 2u
+
+struct coldread_prepare {
+	__u32 cookie;
+	__u32 flags; /* in and out: COLDREAD_SUBREQUEST_* */
+	__u64 start;
+	__u64 length; /* in and out: the cache may shorten it */
+	__s64 i_size;
+	__u32 source; /* out: enum coldread_source */
+	__u32 reserved;
+};
+
+enum coldread_hole { COLDREAD_HOLE_IGNORE, COLDREAD_HOLE_CLEAR, COLDREAD_HOLE_FAIL };
+
+struct coldread_io {
+	__u32 cookie;
+	__u32 hole; /* read: enum coldread_hole */
+	__u64 start;
+	__u64 length;
+	__u64 buffer; /* pointer */
+};
+
+#define COLDREAD_IOC 0xc7
+#define COLDREAD_ACQUIRE_VOLUME _IOW(COLDREAD_IOC, 1, struct coldread_volume)
+#define COLDREAD_RELINQUISH_VOLUME _IOW(COLDREAD_IOC, 2, struct coldread_volume)
+#define COLDREAD_ACQUIRE_COOKIE _IOW(COLDREAD_IOC, 3, struct coldread_cookie)
+#define COLDREAD_RELINQUISH_COOKIE _IOW(COLDREAD_IOC, 4, struct coldread_cookie_call)
+#define COLDREAD_USE_COOKIE _IOW(COLDREAD_IOC, 5, struct coldread_cookie_call)
+#define COLDREAD_UNUSE_COOKIE _IOW(COLDREAD_IOC, 6, struct coldread_cookie_call)
+#define COLDREAD_INVALIDATE _IOW(COLDREAD_IOC, 7, struct coldread_cookie_call)
+#define COLDREAD_RESIZE _IOW(COLDREAD_IOC, 8, struct coldread_cookie_call)
+#define COLDREAD_COOKIE_SIZE _IOWR(COLDREAD_IOC, 9, struct coldread_cookie_call)
+#define COLDREAD_PREPARE_READ _IOWR(COLDREAD_IOC, 10, struct coldread_prepare)
+#define COLDREAD_CACHE_READ _IOW(COLDREAD_IOC, 11, struct coldread_io)
+#define COLDREAD_CACHE_WRITE _IOW(COLDREAD_IOC, 12, struct coldread_io)
+/* Unuse and relinquish whatever is left; only when no other call is under way. */
+#define COLDREAD_RESET _IO(COLDREAD_IOC, 13)
+
+#endif
