@@ -21,20 +21,34 @@ constexpr const char* kFooter =
     "5 the environment failed, 77 everything was skipped; of several 2 > 5 > 3 > 4 > 1.\n"
     "Each command has its own --help, with examples.";
 
+int complain(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  const std::vector<std::string> unknown = app.remaining();
+  if (chosen.empty() && !unknown.empty()) {
+    fmt::print(stderr, "coldread: {}: no such command or option\n", unknown.front());
+  } else {
+    fmt::print(stderr, "coldread: {}\n", error.what());
+  }
+  const std::string command = chosen.empty() ? "" : chosen.front()->get_name() + " ";
+  fmt::print(stderr, "Try: coldread {}--help\n", command);
+  return kBadInput;
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app(kAbout, "coldread");
   Action action;
   app.set_version_flag("--version", "coldread " COLDREAD_VERSION);
   app.footer(kFooter);
   app.require_subcommand(1);
-  // add_run(app, action);
+  add_run(app, action);
   add_profiles(app, action);
   add_schema(app, action);
   // add_doctor(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kPassed : kBadInput;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return complain(app, error);
   }
   return action();
 }

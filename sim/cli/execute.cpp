@@ -1,0 +1,106 @@
+// Loads, picks the profiles, runs each, judges.
+#include "sim/cli/execute.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "sim/cli/find_scenarios.h"
+#include "sim/cli/record_text.h"
+#include "sim/scenario/loader.h"
+
+namespace coldread::cli {
+namespace {
+
+scenario::LoadOptions load_options() {
+  scenario::LoadOptions options;
+  for (const std::string& directory : made_blob_directories()) {
+    options.blob_directories.emplace_back(directory);
+  }
+  for (const Profile& profile : profiles()) options.known_kernels.emplace_back(profile.name);
+  return options;
+}
+
+Outcome without_run(const std::string& path, const std::string& profile, Verdict verdict,
+                    std::string reason) {
+  Outcome outcome;
+  outcome.path = path;
+  outcome.profile = profile;
+  outcome.verdict = verdict;
+  outcome.reason = std::move(reason);
+  return outcome;
+}
+
+Outcome run_one(const RunRequest& request, const scenario::Scenario& scenario,
+                const std::string& path, const std::string& profile_name, const OnLine& on_line) {
+  if (!scenario.unavailable.empty()) {
+    return without_run(path, profile_name, Verdict::skipped, scenario.unavailable);
+  }
+  const Profile* profile = find_profile(profile_name);  // the loader knows all of them
+  Outcome outcome;
+  outcome.path = path;
+  outcome.profile = profile_name;
+  outcome.repeat = repeat_command(request, path, profile_name);
+  if (on_line) on_line(fmt::format("{}  {}", path, profile_name));
+  if (request.on == Target::sim) {
+    execute_on_sim(request, scenario, *profile, on_line, outcome);
+  } else {
+    execute_on_kernel(request, scenario, *profile, on_line, outcome);
+  }
+  return outcome;
+}
+
+}  // namespace
+
+void execute(const RunRequest& request, const std::string& path, const std::atomic<bool>& stop,
+             const OnLine& on_line, const OnOutcome& on_outcome) {
+  const Result<scenario::Scenario> scenario = scenario::load_file(path, load_options());
+  if (!scenario) return on_outcome(without_run(path, "", Verdict::bad_input, scenario.error()));
+
+  const std::vector<std::string>& listed = scenario->kernels;
+  if (request.kernel.empty()) {
+    for (const std::string& profile : listed) {
+      if (stop) return;
+      on_outcome(run_one(request, *scenario, path, profile, on_line));
+    }
+  } else if (std::find(listed.begin(), listed.end(), request.kernel) == listed.end()) {
+    on_outcome(without_run(path, request.kernel, Verdict::skipped,
+                           "the scenario does not list this profile"));
+  } else {
+    on_outcome(run_one(request, *scenario, path, request.kernel, on_line));
+  }
+}
+
+void judge(const scenario::Scenario& scenario, const Profile& profile,
+           const player::Transcript& transcript, Outcome& outcome) {
+  outcome.mismatches = player::verify(scenario, std::string(profile.name), transcript);
+  if (outcome.mismatches.empty()) return;
+  // A run that a report ended early misses expectations because of it: the report is what is wrong.
+  if (!transcript.report) {
+    outcome.verdict = Verdict::failed;
+  } else {
+    outcome.verdict = transcript.report->kind == "hang" ? Verdict::hung : Verdict::broken;
+  }
+}
+
+void execute_on_sim(const RunRequest& request, const scenario::Scenario& scenario,
+                    const Profile& profile, const OnLine& on_line, Outcome& outcome) {
+  sim::RunOptions options;
+  options.profile = profile.name;
+  options.strategy = request.strategy;
+  options.seed = request.seed;
+  if (!request.trace.empty()) {
+    options.on_trace = [&](std::string_view line) { outcome.trace.emplace_back(line); };
+  }
+  if (on_line) {
+    options.on_record = [&](const std::string& task, const player::Record& record) {
+      on_line(record_text(task, record));
+    };
+  }
+  sim::RunResult result = sim::run(scenario, options);
+  judge(scenario, profile, result.transcript, outcome);
+  outcome.transcript = std::move(result.transcript);
+  outcome.last_events = std::move(result.last_events);
+}
+
+}  // namespace coldread::cli

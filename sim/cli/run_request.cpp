@@ -1,0 +1,53 @@
+// A request as words: the names of its choices, and the command line that asks for it again.
+#include "sim/cli/run_request.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace coldread::cli {
+namespace {
+
+std::string shell_quoted(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("/._-+=:,@%").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+}  // namespace
+
+const char* target_name(Target target) {
+  return target == Target::sim ? "sim" : "kernel";
+}
+
+const char* strategy_name(sim::Strategy strategy) {
+  return strategy == sim::Strategy::fifo ? "fifo" : "random";
+}
+
+std::string repeat_command(const RunRequest& request, const std::string& path,
+                           const std::string& profile) {
+  std::string command =
+      fmt::format("coldread run {} --kernel {} --seed {} --strategy {}", shell_quoted(path),
+                  shell_quoted(profile), request.seed, strategy_name(request.strategy));
+  if (request.on == Target::kernel) {
+    command += " --on kernel";
+    if (request.compare) command += " --compare";
+    if (request.hang_after != kDefaultHangAfter) {
+      command += fmt::format(" --hang-after {}", request.hang_after);
+    }
+  }
+  return command;
+}
+
+}  // namespace coldread::cli
