@@ -16,6 +16,7 @@ class AtomicNumber {
       : scheduler_(scheduler), value_(initial) {}
 
   Int read() { return shared(); }
+  Int peek() const { return value_; }  // for traces: not a preemption point
   void set(Int value) { shared() = value; }
   void inc() { shared()++; }
   void dec() { shared()--; }

@@ -13,7 +13,7 @@ namespace coldread {
 class BitFlags {
  public:
   BitFlags(Scheduler& scheduler, const char* name, uint64_t initial = 0)
-      : scheduler_(scheduler), value_(initial), waiters_(scheduler, name) {}
+      : scheduler_(scheduler), value_(initial), waiters_(scheduler, name, "wait_on_bit") {}
 
   void set(unsigned bit) { fetch_or(mask(bit)); }                 // set_bit
   void clear(unsigned bit) { fetch_and(~mask(bit)); }             // clear_bit
@@ -21,7 +21,8 @@ class BitFlags {
   bool test_and_set(unsigned bit) { return (fetch_or(mask(bit)) & mask(bit)) != 0; }
   bool test_and_clear(unsigned bit) { return (fetch_and(~mask(bit)) & mask(bit)) != 0; }
 
-  uint64_t value() {  // READ_ONCE
+  uint64_t peek() const { return value_; }  // for traces: not a preemption point
+  uint64_t value() {                        // READ_ONCE
     scheduler_.preemption_point(this);
     return value_;
   }

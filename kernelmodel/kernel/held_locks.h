@@ -2,7 +2,7 @@
 // (might_sleep): the held locks of the current task.
 //
 // Called by the primitives; the model itself only needs might_sleep(). None of them is a preemption
-// point. All are no-ops in a timer's fn, where there is no task and no lock may be taken.
+// point. In a timer's fn, where there is no task, taking a lock is a warning report.
 #pragma once
 
 #include "kernelmodel/kernel/lockdep.h"
@@ -19,8 +19,21 @@ inline constexpr uint8_t kNested = 0x80;  // in Task::held, beside the class
                                             const char* name);
 [[noreturn]] void report_not_owner(Scheduler& scheduler, LockClass lock);
 [[noreturn]] void report_too_many(Scheduler& scheduler, LockClass lock);
+[[noreturn]] void report_leaked_by_work(Scheduler& scheduler);
+[[noreturn]] void report_in_timer(Scheduler& scheduler, LockClass lock);
 // Same class twice, or a new pair of classes; returns if it is fine.
 void check_new_pair(Scheduler& scheduler, uint8_t held, LockClass lock, bool nested);
+
+// The current task holds it; what a trylock, which cannot deadlock, does alone.
+inline void push(Scheduler& scheduler, LockClass lock, bool nested) {
+  Task* task = scheduler.current();
+  if (task == nullptr) [[unlikely]]
+    report_in_timer(scheduler, lock);
+  if (task->held_count == Task::kMaxHeldLocks) [[unlikely]]
+    report_too_many(scheduler, lock);
+  task->held[task->held_count++] =
+      static_cast<uint8_t>(static_cast<uint8_t>(lock) | (nested ? kNested : 0));
+}
 
 }  // namespace held_locks
 
@@ -28,25 +41,20 @@ void check_new_pair(Scheduler& scheduler, uint8_t held, LockClass lock, bool nes
 // if a lock it holds was ever taken behind this one, or has the same class and neither of the two
 // was taken `nested` (as spin_lock_nested, I_MUTEX_PARENT).
 inline void lock_acquire(Scheduler& scheduler, LockClass lock, bool nested = false) {
-  Task* task = scheduler.current();
-  if (task == nullptr) return;
-  for (uint8_t i = 0; i < task->held_count; i++) {
+  const Task* task = scheduler.current();
+  for (uint8_t i = 0; task != nullptr && i < task->held_count; i++) {
     const uint8_t held = task->held[i];
     const auto other = static_cast<LockClass>(held & ~held_locks::kNested);
     if (!scheduler.lockdep().knows(other, lock)) [[unlikely]]
       held_locks::check_new_pair(scheduler, held, lock, nested);
   }
-  if (task->held_count == Task::kMaxHeldLocks) [[unlikely]]
-    held_locks::report_too_many(scheduler, lock);
-  task->held[task->held_count++] =
-      static_cast<uint8_t>(static_cast<uint8_t>(lock) | (nested ? held_locks::kNested : 0));
+  held_locks::push(scheduler, lock, nested);
 }
 
 // The current task gives up a lock of this class; locks may be released in any order. Reports
 // ReportKind::warning if it holds none.
 inline void lock_release(Scheduler& scheduler, LockClass lock) {
   Task* task = scheduler.current();
-  if (task == nullptr) return;
   uint8_t i = task->held_count;
   do {
     if (i == 0) [[unlikely]]
@@ -64,6 +72,11 @@ inline void might_sleep(Scheduler& scheduler, const char* what, const char* name
   const Task* task = scheduler.current();
   if (task != nullptr && task->spin_count > 0) [[unlikely]]
     held_locks::report_sleeping_in_atomic(scheduler, what, name);
+}
+inline void might_sleep(Scheduler& scheduler, const char* what, LockClass lock) {
+  const Task* task = scheduler.current();
+  if (task != nullptr && task->spin_count > 0) [[unlikely]]
+    held_locks::report_sleeping_in_atomic(scheduler, what, lock_class_name(lock));
 }
 
 }  // namespace coldread

@@ -13,7 +13,7 @@
 
 namespace coldread {
 
-// Every lock of the model, named as in Linux where it has a name there.
+// Every lock of the model, in the order of the names in lockdep.cpp.
 enum class LockClass : uint8_t {
   fscache_addremove_sem,
   fscache_volumes_lock,  // hlist_bl bucket lock of fscache_volume_hash
@@ -26,6 +26,7 @@ enum class LockClass : uint8_t {
   cachefiles_reqs_lock,           // xa_lock of cachefiles_cache.reqs
   cachefiles_ondemand_ids_lock,   // xa_lock of cachefiles_cache.ondemand_ids
   cachefiles_object_list_lock,    // cachefiles_cache.object_list_lock
+  cachefiles_object_lock,         // cachefiles_object.lock
   cachefiles_ondemand_info_lock,  // cachefiles_ondemand_info.lock
   cachefiles_open_mutex,
   inode_rwsem,    // inode.i_rwsem

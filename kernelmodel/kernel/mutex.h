@@ -37,7 +37,7 @@ class Mutex {
 
 inline void Mutex::acquire(bool nested) {
   scheduler_.preemption_point(this);
-  might_sleep(scheduler_, "mutex_lock", lock_class_name(class_));
+  might_sleep(scheduler_, "mutex_lock", class_);
   lock_acquire(scheduler_, class_, nested);
   if (owner_ != nullptr) [[unlikely]]
     wait();

@@ -92,26 +92,27 @@ class PoolBase {
 
  protected:
   friend void pool::report_use_after_free(pool::Slot& slot);
-  struct Chunk;
-
   PoolBase(Scheduler& scheduler, const char* name, size_t object_size);
   ~PoolBase() = default;  // the memory goes with the run's
 
   pool::Slot& take();
+  void retire(pool::Slot& slot);
   void give_back(pool::Slot& slot);
   void record(pool::Slot& slot, const char* what);
   pool::Slot* slot_at(uint64_t index) const;  // index < slots_
   uint64_t slots() const { return slots_; }
 
  private:
+  static constexpr size_t kMaxChunks = 40;
+
   const char* current_task() const;
-  void add_chunk();
+  pool::Slot& add_slot();
 
   Scheduler& scheduler_;
   const char* name_;
   size_t slot_size_;
   pool::Slot* free_ = nullptr;  // the last one given back first, as slab does
-  Chunk* chunks_ = nullptr;     // newest first
+  std::byte* chunks_[kMaxChunks] = {};
   uint64_t slots_ = 0;
   uint64_t live_ = 0;
 };
@@ -136,8 +137,7 @@ class Pool : public PoolBase {
   // Reports as -> does if it is gone already. The destructor runs when handles have become stale.
   void destroy(Handle<T> handle) {
     T* object = handle.get();
-    record(*handle.slot_, "destroyed");
-    handle.slot_->generation++;
+    retire(*handle.slot_);
     object->~T();
     give_back(*handle.slot_);
   }

@@ -39,6 +39,7 @@ class RefCount {
   }
 
   int read() { return step(nullptr); }
+  int peek() const { return value_; }  // for traces: not a preemption point
 
  private:
   int step(int* before) {

@@ -48,7 +48,7 @@ class RwSemaphore {
 
 inline void RwSemaphore::down_read() {
   scheduler_.preemption_point(this);
-  might_sleep(scheduler_, "down_read", lock_class_name(class_));
+  might_sleep(scheduler_, "down_read", class_);
   lock_acquire(scheduler_, class_);
   if (writer_ != nullptr || !waiters_.empty()) [[unlikely]]
     wait(false);
@@ -58,7 +58,7 @@ inline void RwSemaphore::down_read() {
 
 inline void RwSemaphore::down_write(bool nested) {
   scheduler_.preemption_point(this);
-  might_sleep(scheduler_, "down_write", lock_class_name(class_));
+  might_sleep(scheduler_, "down_write", class_);
   lock_acquire(scheduler_, class_, nested);
   if (is_locked()) [[unlikely]]
     wait(true);

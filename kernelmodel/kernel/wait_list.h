@@ -25,6 +25,7 @@ class WaitList {
  public:
   bool empty() const { return first_ == nullptr; }
   Waiter* first() const { return first_; }
+  Waiter* last() const { return last_; }
 
   void push_back(Waiter& waiter) {
     waiter.prev = last_;

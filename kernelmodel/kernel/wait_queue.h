@@ -20,7 +20,8 @@ class WaitQueue {
    public:
     // Wakes `task`.
     explicit Entry(Task& waiting_task) : Waiter(&waiting_task) {}
-    // Calls fn(arg) instead, within the waker, once per add(); it must not block.
+    // Calls fn(arg) instead, within the waker, once per add(); it must not block, nor
+    // remove entries; it may add this one again.
     Entry(void (*fn)(void*), void* arg) : Waiter(nullptr), fn_(fn), arg_(arg) {}
 
     // The queue was woken since the last add().
@@ -32,7 +33,9 @@ class WaitQueue {
     void* arg_ = nullptr;
   };
 
-  WaitQueue(Scheduler& scheduler, const char* name) : scheduler_(scheduler), name_(name) {}
+  // `kind` is what a report calls it when a wait on it never ends.
+  WaitQueue(Scheduler& scheduler, const char* name, const char* kind = "wait queue")
+      : scheduler_(scheduler), name_(name), kind_(kind) {}
   WaitQueue(const WaitQueue&) = delete;
   WaitQueue& operator=(const WaitQueue&) = delete;
 
@@ -68,36 +71,44 @@ class WaitQueue {
   //     if (!entry_a.woken() && !entry_b.woken()) scheduler.block(reason);
   //   }
   //   a.remove(entry_a);  b.remove(entry_b);
-  void add(Entry& entry);     // prepare_to_wait
-  void remove(Entry& entry);  // finish_wait
+  void add(Entry& entry);  // prepare_to_wait
+  // finish_wait. Not a preemption point: a wake-up between the last look and here would be lost.
+  void remove(Entry& entry);
 
   bool active() const { return !waiters_.empty(); }  // waitqueue_active
   const char* name() const { return name_; }
 
  private:
+  friend class Completion;
   static constexpr TimeNs kNever = UINT64_MAX;
 
   template <typename Ready>
   int wait(Ready& ready, bool killable, TimeNs deadline);
   void sleep(bool killable, TimeNs deadline);
+  void enqueue(Entry& entry);
   void wake_first();
 
   Scheduler& scheduler_;
   const char* name_;
+  const char* kind_;
   WaitList waiters_;
 };
 
-// 0 if ready; -ERESTARTSYS; -ETIME. What is ready wins over a signal and over the deadline.
+// 0 if ready; -ERESTARTSYS; -ETIME. What is ready wins over a signal and over the deadline. Nobody
+// gives up while it has a wake-up that it did not follow: another waiter may need that one.
 template <typename Ready>
 int WaitQueue::wait(Ready& ready, bool killable, TimeNs deadline) {
   might_sleep(scheduler_, "wait_event", name_);
+  scheduler_.preemption_point(this);
   if (ready()) return 0;
+  const Task& self = *scheduler_.current();
   Entry entry(*scheduler_.current());
   int result = 0;
   for (;;) {
-    add(entry);
+    enqueue(entry);
     if (ready()) break;
-    if (killable && scheduler_.current()->fatal_signal) {
+    if (entry.woken()) continue;
+    if (killable && self.fatal_signal) {
       result = -ERESTARTSYS;
       break;
     }
@@ -105,7 +116,7 @@ int WaitQueue::wait(Ready& ready, bool killable, TimeNs deadline) {
       result = -ETIME;
       break;
     }
-    if (!entry.woken()) sleep(killable, deadline);
+    sleep(killable, deadline);
   }
   remove(entry);
   return result;

@@ -15,17 +15,10 @@ namespace work_queue {
 
 struct Worker;
 
-// A task that waits for one run of a work to be over; on its stack.
-struct Barrier {
-  Task* task;
-  Barrier* next = nullptr;
-  bool done = false;
-};
-
 }  // namespace work_queue
 
 // struct work_struct: fn(arg) runs on a worker and may block. Never on two workers at once: queued
-// again while it runs, it runs again afterwards on the same worker. fn may destroy its own Work.
+// again while it runs, it runs again afterwards. fn may destroy its own Work.
 class Work {
  public:
   Work(void (*fn)(void*), void* arg) : fn_(fn), arg_(arg) {}
@@ -34,12 +27,11 @@ class Work {
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
 
-  // work_pending: queued and not yet started. Not a preemption point.
+  // work_pending: queued and that run not yet started. Not a preemption point.
   bool pending() const { return queue_ != nullptr; }
 
  private:
   friend class WorkQueue;
-  friend struct work_queue::Worker;
 
   void (*fn_)(void*);
   void* arg_;
@@ -49,7 +41,7 @@ class Work {
   Work* prev_ = nullptr;
   Work* next_ = nullptr;
   work_queue::Worker* running_on_ = nullptr;
-  work_queue::Barrier* barriers_ = nullptr;  // waiting for the pending run
+  WaitList flushers_;  // wait for the pending run to be over
 };
 
 // struct delayed_work: a Work that is queued when its time comes.
@@ -102,7 +94,6 @@ class WorkQueue {
  private:
   friend class Work;
   friend class DelayedWork;
-  friend struct work_queue::Worker;
 
   bool enqueue(Work& work);
   bool dequeue(Work& work);
@@ -110,9 +101,13 @@ class WorkQueue {
   void list_remove(Work& work);
   void kick();
   void worker_loop(work_queue::Worker& worker);
+  void wait_for_work(work_queue::Worker& worker);
   void run(work_queue::Worker& worker, Work& work);
-  void wait_for_barrier(work_queue::Barrier** list);
-  void release_barriers(work_queue::Barrier* list);
+  void wait_until_over(Work& work);
+  void wait_for_run(WaitList& flushers);
+  void release(WaitList& flushers);
+  void enqueue_after(DelayedWork& work, TimeNs delay);
+  bool take_back(DelayedWork& work);
 
   Scheduler& scheduler_;
   const char* name_;

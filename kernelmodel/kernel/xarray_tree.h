@@ -51,7 +51,8 @@ class XArrayTree {
   void free_node(Node* node);
   void destroy(Node* node);
   bool covers(uint64_t index) const;
-  Node* grow_to(uint64_t index);
+  Node* make_leaf(uint64_t index);
+  void grow();
   void erase(Node* node, unsigned offset);
   void shrink();
 
