@@ -7,19 +7,21 @@
 namespace coldread::player {
 
 struct Mismatch {
-  std::string pointer;    // the expectation's JSON pointer: "/tasks/reader/2/expect", "/expect/disk"
-  std::string task;       // empty for final expectations
-  std::string expected;   // as text, one line
+  std::string pointer;   // the expectation's JSON pointer: "/tasks/reader/2/expect", "/expect/disk"
+  std::string task;      // empty for final expectations
+  std::string expected;  // as text, one line
   std::string got;
 };
 
 // Every expectation of the scenario that the transcript does not meet, in the order of tasks and
-// steps; empty: passed. `profile` selects among expectations by kernel. A step without "expect" must
-// succeed (command: the whole length; read: all the bytes asked for up to the cookie's size).
+// steps; empty: passed. `profile` selects among expectations by kernel. A step without "expect"
+// must succeed (command: the whole length; read: all the bytes asked for up to the cookie's size).
 std::vector<Mismatch> verify(const scenario::Scenario& scenario, const std::string& profile,
                              const Transcript& transcript);
 
-// Where two transcripts of the same scenario differ: JSON pointers into canonical(), with both values.
+// Where two transcripts of the same scenario differ: JSON pointers into canonical(); "expected" is
+// what the real kernel did, "got" what the model did. The disk is left out if one of them has not
+// looked.
 std::vector<Mismatch> compare(const Transcript& model, const Transcript& real);
 
 }  // namespace coldread::player

@@ -1,28 +1,25 @@
-// Plays one task of a scenario: executes its steps through a Syscalls and writes down what came back.
+// Plays one task of a scenario: executes its steps through a Syscalls and writes down what came
+// back.
 //
-// The same code runs on a fiber of the simulator and in a process of a real guest. It judges nothing;
-// check.h does, afterwards. On the model a call may never return: everything that owns memory is a
-// member of TaskPlayer, whose owner outlives the run.
+// The same code runs on a fiber of the simulator and in a process of a real guest. It judges
+// nothing; check.h does, afterwards. On the model a call may never return: everything that owns
+// memory is a member of TaskPlayer, whose owner outlives the run.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
+#include <string>
+#include <vector>
 
+#include "sim/player/aligned_buffer.h"
+#include "sim/player/message.h"
+#include "sim/player/sha256.h"
 #include "sim/player/syscalls.h"
 #include "sim/player/transcript.h"
 #include "sim/scenario/scenario.h"
 
 namespace coldread::player {
-
-// A message as the daemon got it, decoded.
-struct Message {
-  uint32_t msg_id = 0, opcode = 0, len = 0, object_id = 0;
-  std::string volume_key;
-  std::vector<std::byte> cookie_key;
-  int32_t fd = -1;
-  uint32_t flags = 0;
-  uint64_t off = 0, length = 0;
-};
 
 // What the tasks of one process share: open files and received messages by name. Tasks of a live
 // process are threads, hence the lock; it is never held across a system call.
@@ -30,7 +27,12 @@ struct ProcessState {
   std::mutex lock;
   std::map<std::string, int> fds;
   std::map<std::string, Message> messages;
-  std::string cache_directory;       // what "{CACHE}" stands for in commands
+  struct ObjectFile {
+    int fd = -1;
+    std::vector<std::byte> cookie_key;
+  };
+  std::map<uint32_t, ObjectFile> objects;  // by object id: what OPEN messages brought
+  std::string cache_directory;             // what "{CACHE}" stands for in commands
 };
 
 class TaskPlayer {
@@ -41,9 +43,70 @@ class TaskPlayer {
 
   TaskPlayer(const scenario::Scenario& scenario, size_t task, Syscalls& syscalls,
              ProcessState& process, OnRecord on_record = nullptr);
-  void play();                       // all steps; may never return on the model
+  TaskPlayer(const TaskPlayer&) = delete;
+  TaskPlayer& operator=(const TaskPlayer&) = delete;
 
-  const std::vector<Record>& records() const;   // the last may lack "ret": still waiting
+  void play();  // all steps; may never return on the model
+
+  // The last may lack "ret": its call has not come back (mark_waiting()).
+  const std::vector<Record>& records() const { return records_; }
+
+ private:
+  void play_step(const scenario::Step& step);
+  // Executes the verb and fills current(); returns the call's result.
+  int64_t execute(const scenario::Step& step);
+  int64_t execute_netfs(const scenario::Step& step);
+  Record& current() { return records_.back(); }
+
+  // Each takes what it needs from process_ and returns false, with "skipped" set, if it is not
+  // there.
+  bool find_fd(const std::string& name);
+  bool find_message(const std::string& name);
+  bool expand_text(const scenario::Step& step);
+  bool find_answered(const scenario::Step& step);
+
+  int64_t do_open(const scenario::Step& step);
+  int64_t do_command(const scenario::Step& step);
+  int64_t do_copen(const scenario::Step& step);
+  int64_t do_read_message(const scenario::Step& step);
+  int64_t do_poll(const scenario::Step& step);
+  int64_t do_write(const scenario::Step& step);
+  int64_t do_complete(const scenario::Step& step);
+  int64_t do_prepare_read(const scenario::Step& step);
+  int64_t do_cache_read(const scenario::Step& step);
+  int64_t do_cache_write(const scenario::Step& step);
+
+  // read.cpp: a netfs' read.
+  int64_t do_read(const scenario::Step& step);
+  int64_t read_pages(const scenario::Step& step);
+  int64_t read_prepared(const scenario::Step& step, uint64_t position, const PrepareResult& found);
+
+  // serve.cpp: the ready-made daemon.
+  int64_t do_serve(const scenario::Step& step);
+  int64_t serve_message(const scenario::Step& step);
+  int64_t serve_open(const scenario::Step& step);
+  int64_t serve_read(const scenario::Step& step);
+  int64_t serve_close();
+
+  // Keeps what an OPEN message brought.
+  void remember(const Message& message);
+  void load_blob(int blob, uint64_t offset, uint64_t length);  // into buffer_
+
+  const scenario::Scenario& scenario_;
+  const scenario::TaskSpec& task_;
+  Syscalls& syscalls_;
+  ProcessState& process_;
+  OnRecord on_record_;
+  std::vector<Record> records_;
+
+  // Working storage of the step under way: members, because a call may never return.
+  int fd_ = -1;
+  Message message_;
+  std::string text_;
+  AlignedBuffer buffer_;
+  Sha256 digest_;
+  int64_t object_size_ = 0;
+  uint64_t read_from_ = 0, read_end_ = 0, slice_end_ = 0;
 };
 
 }  // namespace coldread::player

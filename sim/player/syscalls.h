@@ -1,9 +1,11 @@
 // The seam between a scenario's tasks and the kernel they talk to: the modelled one or a real one.
 //
-// The player (player.h) interprets the steps; each task has one Syscalls object through which all it
-// does leaves. sim/machine implements it on the model, sim/live on system calls and the netfs module.
-// Every call returns a value >= 0 or a negative errno, exactly as the kernel in question answers, and
-// blocks as long as that kernel blocks.
+// The player (player.h) interprets the steps; each task has one Syscalls object through which all
+// it does leaves. sim/machine implements it on the model, sim/live on system calls and the netfs
+// module. Every call returns a value >= 0 or a negative errno, exactly as the kernel in question
+// answers, and blocks as long as that kernel blocks. Descriptors are numbered as in a fresh process
+// that has 0, 1 and 2 open: the lowest free number, so that both kernels' transcripts show the same
+// ones. Data buffers are aligned to 4096 bytes.
 //
 // Thread rules: only the task that owns the object calls it. On the model a call may never return
 // (a hang drops the stack), so callers keep nothing that owns memory in local variables across one.
@@ -19,22 +21,27 @@ namespace coldread::player {
 
 // enum netfs_io_source by meaning: the numbers differ between kernels.
 enum class Source : uint8_t {
-  unknown, fill_with_zeroes, download_from_server, read_from_cache, invalid_read
+  unknown,
+  fill_with_zeroes,
+  download_from_server,
+  read_from_cache,
+  invalid_read
 };
-const char* source_name(Source source);   // "FILL_WITH_ZEROES", "READ_FROM_CACHE" ...
+const char* source_name(Source source);  // "FILL_WITH_ZEROES", "READ_FROM_CACHE" ...
 
 struct PrepareResult {
   Source source = Source::unknown;
   uint64_t length = 0;
-  uint32_t flags = 0;          // scenario::kSubrequest*
+  uint32_t flags = 0;  // scenario::kSubrequest*
 };
 
 class Syscalls {
  public:
   virtual ~Syscalls() = default;
 
-  // --- a process' system calls ---------------------------------------------------------------------
-  virtual int64_t open_device(int flags) = 0;                        // open("/dev/cachefiles")
+  // --- a process' system calls
+  // ---------------------------------------------------------------------
+  virtual int64_t open_device(int flags) = 0;  // open("/dev/cachefiles")
   virtual int64_t close(int fd) = 0;
   virtual int64_t read(int fd, std::span<std::byte> data) = 0;
   virtual int64_t write(int fd, std::span<const std::byte> data) = 0;
@@ -46,9 +53,10 @@ class Syscalls {
   // nothing more can happen without this task: how a ready-made daemon knows that it may go home.
   virtual int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) = 0;
 
-  // --- the netfs' calls into fscache ----------------------------------------------------------------
-  // Indices are those of the scenario. NULL from fscache_acquire_*() is -ENOMEM; a volume or cookie
-  // that was never acquired is -EBADF.
+  // --- the netfs' calls into fscache
+  // ---------------------------------------------------------------- Indices are those of the
+  // scenario. NULL from fscache_acquire_*() is -ENOMEM; a volume or cookie that was never acquired
+  // is -EBADF.
   virtual int64_t acquire_volume(int volume) = 0;
   virtual int64_t relinquish_volume(int volume, bool invalidate) = 0;
   virtual int64_t acquire_cookie(int cookie) = 0;
@@ -60,18 +68,20 @@ class Syscalls {
   // fscache_begin_read_operation(), the cache's prepare_read, fscache_end_operation().
   virtual int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size,
                                uint32_t flags, PrepareResult* out) = 0;
-  // The same around the cache's read / write.
+  // The same around the cache's read / write; they answer the bytes transferred, as the completion
+  // gets them.
   virtual int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
                              scenario::HoleMode hole) = 0;
   virtual int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) = 0;
   // object_size of the cookie: what copen said.
   virtual int64_t cookie_size(int cookie) = 0;
 
-  // --- the play --------------------------------------------------------------------------------------
+  // --- the play
+  // --------------------------------------------------------------------------------------
   virtual void sleep_ms(uint64_t ms) = 0;
   virtual void barrier(int barrier) = 0;
-  virtual void settle() = 0;      // until all other tasks wait or have ended, workers included
-  virtual int64_t kill(int process) = 0;                             // SIGKILL
+  virtual void settle() = 0;  // until all other tasks wait or have ended, workers included
+  virtual int64_t kill(int process) = 0;        // SIGKILL
   virtual void await_setup_turn(int turn) = 0;  // until setup steps 0..turn-1 are done
   virtual void end_setup_turn(int turn) = 0;    // step `turn` is done
   virtual uint64_t next_sequence() = 0;         // 0, 1, 2 ... over all tasks of the run

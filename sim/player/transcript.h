@@ -1,8 +1,8 @@
 // The canonical, time-free record of one run: what every call answered, and what was left behind.
 //
-// Both kernels' runs end in one of these, the modelled and the real one; verdicts (check.h) are made
-// from it and two of them are compared byte for byte. Nothing in it depends on timing, addresses,
-// process ids or directories. Plain data.
+// Both kernels' runs end in one of these, the modelled and the real one; verdicts (check.h) are
+// made from it and two of them are compared byte for byte. Nothing in it depends on timing,
+// addresses, process ids or directories. Plain data.
 #pragma once
 
 #include <map>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/result.h"
+#include "sim/scenario/errno_names.h"
 
 namespace coldread::player {
 
@@ -22,40 +23,57 @@ struct RunReport {
   std::vector<std::string> details;  // what each waiting task waits for, histories; not compared
 };
 
-// One finished (or begun and never finished) step. The JSON object holds, in this order of meaning:
+// One finished (or begun and never finished) step. The JSON object holds:
 //   "step"    the step's JSON pointer
 //   "do"      the verb
-//   "ret"     the call's result >= 0, or "errno": "ENOBUFS"; neither if it never came back
-//   "waits"   true: the call had not come back when the run ended
-//   "message" read_message in on-demand mode: {"op","id","object","len", OPEN: "volume","cookie","fd",
-//             "flags"; READ: "off","length"} ("cookie" as text, or "hex:..." if it is not printable)
+//   "ret"     the call's result >= 0, or "errno": "ENOBUFS"; neither if it never came back. A
+//   command
+//             counts "{CACHE}" as it stands in the scenario, whatever the directory's length; poll
+//             answers 1, or 0 for a timeout; serve 0
+//   "asked"   command, read: what "ret" is if all went well
+//   "waits"   true: the call had not come back when the run ended (mark_waiting())
+//   "message" read_message in on-demand mode: {"op","id","object","len", OPEN:
+//   "volume","cookie","fd",
+//             "flags"; READ: "off","length"} (keys as scenario::key_text() shows them)
 //   "text"    read_message in classic mode
 //   "events"  poll: ["in","out"]
 //   "source", "length", "flags" ["ondemand","copy_to_cache"]   prepare_read
-//   "data"    reads: {"length": N, "sha256": "..."}
-//   "slices"  read: [{"source","offset","length"}], one for every prepare_read
-//   "messages" serve: every message served, as above
+//   "data"    read, cache_read: {"length": N, "sha256": "..."}
+//   "slices"  read: [{"source","offset","length"}], one for every prepare_read; "copy": the errno,
+//   if
+//             writing a download to the cache failed
+//   "messages" serve: every message served, as above, each with its own "seq"
 //   "skipped" why the step could not be made at all (it names a message that never came)
-//   "seq"     order of completion over all tasks; left out of comparisons
+//   "seq"     order over all tasks in which calls came back; left out of comparisons
 using Record = nlohmann::json;
 
 struct Transcript {
-  std::string kernel;                                 // the profile's name, or the release that ran
-  std::map<std::string, std::vector<Record>> tasks;   // by task name
-  // {"cache/Ikey/@dd/Dname": {"type","mode","size","xattr","data": [[from,to]...]}, ...}; fan-out
-  // directories appear as one number, "fanout": 256, of the volume's; null: not looked at.
+  std::string kernel;                                // the profile's name, or the release that ran
+  std::map<std::string, std::vector<Record>> tasks;  // by task name
+  // {"cache/Ikey/@dd/Dname": {"type": "file", "mode": "0600", "size": N, "xattr": "00ff...",
+  // "data": [[from, to), ...]}, "cache/Ikey": {"type": "directory", "mode": "0700", "xattr": ...,
+  // "fanout": 256}, ...}: xattr is user.CacheFiles.cache, null if there is none; fan-out
+  // directories appear only as their number, in the volume's entry; sizes and data of files alone.
+  // null: not looked at.
   nlohmann::json disk;
+  // Names of the trace events in order; none: not traced. Not compared.
+  std::optional<std::vector<std::string>> events;
   std::optional<RunReport> report;
 
   // All messages read from the device, in the order in which they were read.
   std::vector<nlohmann::json> messages() const;
 
-  nlohmann::json to_json() const;        // whole
-  nlohmann::json canonical() const;      // what comparisons see: without seq, details and kernel
+  nlohmann::json to_json() const;  // whole
+  // What comparisons see: without "seq", kernel, events and the wording of the report.
+  nlohmann::json canonical() const;
   static Result<Transcript> from_json(const nlohmann::json& json);
 };
 
-std::string errno_name(int64_t negative_errno);   // -105 -> "ENOBUFS"
-std::optional<int> errno_number(std::string_view name);
+// Marks the last record as waiting if its call has not come back: for tasks that were not killed.
+void mark_waiting(std::vector<Record>& records);
+bool came_back(const Record& record);  // it has "ret", "errno" or "skipped"
+
+using coldread::errno_name;
+using coldread::errno_number;
 
 }  // namespace coldread::player

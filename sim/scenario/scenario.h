@@ -10,6 +10,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ inline constexpr int kFormatVersion = 1;
 inline constexpr uint64_t kMaxBlobBytes = uint64_t{1} << 30;
 inline constexpr uint64_t kMaxCallBytes = uint64_t{16} << 20;  // one read or write of a step
 inline constexpr size_t kMaxTasks = 64;
-inline constexpr size_t kMaxSteps = 10'000;                    // of one task
+inline constexpr size_t kMaxSteps = 10'000;  // of one task
+inline constexpr uint64_t kMaxCacheBytes = uint64_t{64} << 30;
+inline constexpr uint64_t kMinCacheBytes = uint64_t{1} << 20;
 
 // Contents a daemon serves or a netfs downloads: bytes by pattern, or a real file's.
 struct Blob {
@@ -28,94 +31,124 @@ struct Blob {
 };
 
 struct Volume {
-  std::string name;    // in the scenario
-  std::string key;     // fscache's
+  std::string name;                  // in the scenario
+  std::string key;                   // fscache's
   std::optional<std::string> cache;  // the cache's tag the netfs asks for; none: any
   std::vector<std::byte> coherency;
 };
 
 struct Cookie {
   std::string name;
-  size_t volume = 0;   // index into Scenario::volumes
+  size_t volume = 0;  // index into Scenario::volumes
   std::vector<std::byte> key;
   std::vector<std::byte> aux;
-  uint64_t size = 0;   // the object size the netfs gives at acquisition
+  uint64_t size = 0;            // the object size the netfs gives at acquisition
   bool want_cache_size = true;  // FSCACHE_ADV_WANT_CACHE_SIZE
 };
 
 enum class Verb : uint8_t {
   // The daemon's system calls.
-  open, command, copen, read_message, poll, close, write, pwrite, lseek, complete, serve,
+  open,
+  command,
+  copen,
+  read_message,
+  poll,
+  close,
+  write,
+  pwrite,
+  lseek,
+  complete,
+  serve,
   // The netfs' calls.
-  acquire_volume, relinquish_volume, acquire_cookie, relinquish_cookie, use_cookie, unuse_cookie,
-  invalidate, resize, prepare_read, cache_read, cache_write, read,
+  acquire_volume,
+  relinquish_volume,
+  acquire_cookie,
+  relinquish_cookie,
+  use_cookie,
+  unuse_cookie,
+  invalidate,
+  resize,
+  prepare_read,
+  cache_read,
+  cache_write,
+  read,
   // The play itself.
-  sleep, barrier, settle, kill,
+  sleep,
+  barrier,
+  settle,
+  kill,
 };
 const char* verb_name(Verb verb);
 
-enum class LseekWhence : uint8_t { set, cur, end, data, hole };
-enum class HoleMode : uint8_t { ignore, clear, fail };   // enum netfs_read_from_hole
+// A key as people read it: printable ASCII as it is, anything else as "hex:" and its hex digits.
+std::string key_text(std::span<const std::byte> key);
+std::string hex_text(std::span<const std::byte> bytes);
 
-inline constexpr uint32_t kSubrequestOndemand = 1;       // NETFS_SREQ_ONDEMAND
-inline constexpr uint32_t kSubrequestCopyToCache = 2;    // NETFS_SREQ_COPY_TO_CACHE
+enum class LseekWhence : uint8_t { set, cur, end, data, hole };
+enum class HoleMode : uint8_t { ignore, clear, fail };  // enum netfs_read_from_hole
+
+inline constexpr uint32_t kSubrequestOndemand = 1;     // NETFS_SREQ_ONDEMAND
+inline constexpr uint32_t kSubrequestCopyToCache = 2;  // NETFS_SREQ_COPY_TO_CACHE
 
 // One step. Which members mean something depends on the verb; the loader fills the rest with the
 // defaults written here.
 struct Step {
   Verb verb = Verb::settle;
-  std::string pointer;             // JSON pointer of the step in its file
-  int setup_turn = -1;             // >= 0: a setup step, executed in this global order
+  std::string pointer;  // JSON pointer of the step in its file
+  int setup_turn = -1;  // >= 0: a setup step, executed in this global order
 
-  std::string fd = "dev";          // an open file by name: "dev", or the message that brought it
-  std::string as;                  // open, read_message: the name given to what comes back
-  std::string message;             // copen, complete: the message answered
-  std::string text;                // command: with placeholders "{m.id}", "{CACHE}" ...
-  std::optional<uint64_t> id;      // complete, copen: a raw id instead of a message's
-  std::optional<int64_t> answer;   // copen: size in bytes or negative errno
-  int blob = -1;                   // index: contents to write, to serve, to download
-  uint64_t blob_offset = 0;        // pwrite, write: where in the blob the data comes from
-  std::vector<std::pair<std::string, int>> serve;  // cookie key -> blob index
+  std::string fd = "dev";         // an open file by name: "dev", or the message that brought it;
+                                  // complete: "" = the file of the message's object
+  std::string as;                 // open, read_message: the name given to what comes back
+  std::string message;            // copen, complete: the message answered
+  std::string text;               // command: with placeholders "{m.id}", "{CACHE}" ...
+  bool raw_text = false;          // command: bytes as they are, no placeholders (text_hex)
+  std::optional<uint64_t> id;     // complete, copen: a raw id instead of a message's
+  std::optional<int64_t> answer;  // copen: size in bytes or negative errno
+  int blob = -1;                  // index: contents to write, to serve, to download
+  uint64_t blob_offset = 0;       // pwrite, write: where in the blob the data comes from
+  // serve: cookie key, as key_text() shows it -> blob index
+  std::vector<std::pair<std::string, int>> serve;
 
   int volume = -1;
   int cookie = -1;
   uint64_t offset = 0;
   uint64_t length = 0;
-  uint64_t slice = 0;              // read: at most this much per netfs request; 0: all at once
+  uint64_t slice = 0;  // read: at most this much per netfs request; 0: all at once
   int64_t i_size = std::numeric_limits<int64_t>::max();
-  uint32_t flags = 0;              // prepare_read: kSubrequest*
-  uint32_t buffer_size = 1024;     // read_message
-  uint32_t events = 0;             // poll: POLLIN | POLLOUT
-  int64_t timeout_ms = -1;         // poll: -1 for ever; sleep
+  uint32_t flags = 0;           // prepare_read: kSubrequest*
+  uint32_t buffer_size = 1024;  // read_message
+  uint32_t events = 0;          // poll: POLLIN | POLLOUT
+  int64_t timeout_ms = -1;      // poll: -1 for ever; sleep
   LseekWhence whence = LseekWhence::set;
   HoleMode hole = HoleMode::fail;
-  int open_flags = 0;              // O_RDWR ...
-  bool modify = false;             // use_cookie: will_modify
-  bool retire = false;             // relinquish_cookie
-  bool invalidate = false;         // relinquish_volume
+  int open_flags = 0;                // O_RDWR ...
+  bool modify = false;               // use_cookie: will_modify
+  bool retire = false;               // relinquish_cookie
+  bool invalidate = false;           // relinquish_volume
   std::optional<uint64_t> new_size;  // invalidate, resize, unuse_cookie
-  int barrier = -1;                // index into Scenario::barriers
-  int process = -1;                // kill: index into Scenario::processes
+  int barrier = -1;                  // index into Scenario::barriers
+  int process = -1;                  // kill: index into Scenario::processes
 
-  nlohmann::json expect;           // as written; null: the verb's own idea of success (check.h)
+  nlohmann::json expect;  // as written; null: the verb's own idea of success (check.h)
 };
 
 struct TaskSpec {
   std::string name;
-  size_t process = 0;              // index into Scenario::processes
-  std::vector<Step> steps;         // its setup steps first
+  size_t process = 0;       // index into Scenario::processes
+  std::vector<Step> steps;  // its setup steps first
 };
 
 struct Barrier {
   std::string name;
-  unsigned parties = 0;            // how many tasks meet here
+  unsigned parties = 0;  // how many tasks meet here
 };
 
 struct Scenario {
-  std::string path;                // as the user named it
+  std::string path;  // as the user named it
   std::string title;
   std::string story;
-  std::vector<std::string> kernels;  // the profiles it applies to, in the file's order
+  std::vector<std::string> kernels;            // the profiles it applies to, in the file's order
   uint64_t cache_bytes = uint64_t{512} << 20;  // size of the cache's filesystem
   std::vector<Blob> blobs;
   std::vector<Volume> volumes;
@@ -124,7 +157,9 @@ struct Scenario {
   std::vector<TaskSpec> tasks;
   std::vector<Barrier> barriers;
   int setup_turns = 0;
-  nlohmann::json expect;           // the final expectations, as written; null: none
+  // Not empty: why the scenario cannot be played here ("blob "image": no file ..."): a skip.
+  std::string unavailable;
+  nlohmann::json expect;  // the final expectations, as written; null: none
 };
 
 }  // namespace coldread::scenario

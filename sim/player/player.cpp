@@ -1,0 +1,346 @@
+#include "sim/player/player.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "sim/scenario/references.h"
+
+namespace coldread::player {
+
+using scenario::Step;
+using scenario::Verb;
+
+namespace {
+
+constexpr std::string_view kCachePlaceholder = "{CACHE}";
+
+nlohmann::json event_names(uint32_t events) {
+  nlohmann::json names = nlohmann::json::array();
+  if ((events & POLLIN) != 0) names.push_back("in");
+  if ((events & POLLOUT) != 0) names.push_back("out");
+  if ((events & POLLERR) != 0) names.push_back("err");
+  if ((events & POLLHUP) != 0) names.push_back("hup");
+  if ((events & POLLNVAL) != 0) names.push_back("nval");
+  return names;
+}
+
+nlohmann::json flag_names(uint32_t flags) {
+  nlohmann::json names = nlohmann::json::array();
+  if ((flags & scenario::kSubrequestOndemand) != 0) names.push_back("ondemand");
+  if ((flags & scenario::kSubrequestCopyToCache) != 0) names.push_back("copy_to_cache");
+  return names;
+}
+
+uint64_t message_field(const Message& message, std::string_view field) {
+  if (field == "id") return message.msg_id;
+  if (field == "object") return message.object_id;
+  if (field == "fd") return static_cast<uint32_t>(message.fd);
+  return field == "off" ? message.off : message.length;
+}
+
+// Readable text as it is; anything else, which no kernel sends, in hex.
+std::string state_text(std::span<const std::byte> data) {
+  return scenario::key_text(data);
+}
+
+}  // namespace
+
+const char* source_name(Source source) {
+  switch (source) {
+    case Source::unknown:
+      return "UNKNOWN";
+    case Source::fill_with_zeroes:
+      return "FILL_WITH_ZEROES";
+    case Source::download_from_server:
+      return "DOWNLOAD_FROM_SERVER";
+    case Source::read_from_cache:
+      return "READ_FROM_CACHE";
+    case Source::invalid_read:
+      return "INVALID_READ";
+  }
+  return "UNKNOWN";
+}
+
+TaskPlayer::TaskPlayer(const scenario::Scenario& scenario, size_t task, Syscalls& syscalls,
+                       ProcessState& process, OnRecord on_record)
+    : scenario_(scenario),
+      task_(scenario.tasks[task]),
+      syscalls_(syscalls),
+      process_(process),
+      on_record_(std::move(on_record)) {
+  records_.reserve(task_.steps.size());
+}
+
+void TaskPlayer::play() {
+  bool setup_done = scenario_.setup_turns == 0;
+  for (const Step& step : task_.steps) {
+    if (step.setup_turn >= 0) {
+      syscalls_.await_setup_turn(step.setup_turn);
+      play_step(step);
+      syscalls_.end_setup_turn(step.setup_turn);
+      continue;
+    }
+    if (!setup_done) syscalls_.await_setup_turn(scenario_.setup_turns);
+    setup_done = true;
+    play_step(step);
+  }
+}
+
+void TaskPlayer::play_step(const Step& step) {
+  records_.push_back({{"step", step.pointer}, {"do", verb_name(step.verb)}});
+  if (on_record_) on_record_(records_.size() - 1, current());
+  const int64_t ret = execute(step);
+  Record& record = current();
+  if (!record.contains("skipped")) {
+    if (ret < 0)
+      record["errno"] = errno_name(ret);
+    else
+      record["ret"] = ret;
+  }
+  record["seq"] = syscalls_.next_sequence();
+  if (on_record_) on_record_(records_.size() - 1, record);
+}
+
+int64_t TaskPlayer::execute(const Step& step) {
+  switch (step.verb) {
+    case Verb::open:
+      return do_open(step);
+    case Verb::command:
+      return do_command(step);
+    case Verb::copen:
+      return do_copen(step);
+    case Verb::read_message:
+      return do_read_message(step);
+    case Verb::poll:
+      return do_poll(step);
+    case Verb::close:
+      return find_fd(step.fd) ? syscalls_.close(fd_) : 0;
+    case Verb::write:
+    case Verb::pwrite:
+      return do_write(step);
+    case Verb::lseek:
+      return find_fd(step.fd) ? syscalls_.lseek(fd_, static_cast<int64_t>(step.offset), step.whence)
+                              : 0;
+    case Verb::complete:
+      return do_complete(step);
+    case Verb::serve:
+      return do_serve(step);
+    case Verb::sleep:
+      syscalls_.sleep_ms(static_cast<uint64_t>(step.timeout_ms));
+      return 0;
+    case Verb::barrier:
+      syscalls_.barrier(step.barrier);
+      return 0;
+    case Verb::settle:
+      syscalls_.settle();
+      return 0;
+    case Verb::kill:
+      return syscalls_.kill(step.process);
+    default:
+      return execute_netfs(step);
+  }
+}
+
+int64_t TaskPlayer::execute_netfs(const Step& step) {
+  switch (step.verb) {
+    case Verb::acquire_volume:
+      return syscalls_.acquire_volume(step.volume);
+    case Verb::relinquish_volume:
+      return syscalls_.relinquish_volume(step.volume, step.invalidate);
+    case Verb::acquire_cookie:
+      return syscalls_.acquire_cookie(step.cookie);
+    case Verb::relinquish_cookie:
+      return syscalls_.relinquish_cookie(step.cookie, step.retire);
+    case Verb::use_cookie:
+      return syscalls_.use_cookie(step.cookie, step.modify);
+    case Verb::unuse_cookie:
+      return syscalls_.unuse_cookie(step.cookie, step.new_size ? &*step.new_size : nullptr);
+    case Verb::invalidate:
+      return syscalls_.invalidate(step.cookie, step.new_size.value_or(0));
+    case Verb::resize:
+      return syscalls_.resize(step.cookie, step.new_size.value_or(0));
+    case Verb::prepare_read:
+      return do_prepare_read(step);
+    case Verb::cache_read:
+      return do_cache_read(step);
+    case Verb::cache_write:
+      return do_cache_write(step);
+    case Verb::read:
+      return do_read(step);
+    default:
+      return -ENOSYS;
+  }
+}
+
+bool TaskPlayer::find_fd(const std::string& name) {
+  const std::lock_guard guard(process_.lock);
+  const auto found = process_.fds.find(name);
+  if (found == process_.fds.end()) {
+    current()["skipped"] = "no file \"" + name + "\"";
+    return false;
+  }
+  fd_ = found->second;
+  return true;
+}
+
+bool TaskPlayer::find_message(const std::string& name) {
+  const std::lock_guard guard(process_.lock);
+  const auto found = process_.messages.find(name);
+  if (found == process_.messages.end()) {
+    current()["skipped"] = "no message \"" + name + "\"";
+    return false;
+  }
+  message_ = found->second;
+  return true;
+}
+
+// text_ := the command with its placeholders filled in.
+bool TaskPlayer::expand_text(const Step& step) {
+  if (step.raw_text) {
+    text_ = step.text;
+    return true;
+  }
+  const std::lock_guard guard(process_.lock);
+  const auto use = [this](std::string_view name, std::string_view field) -> std::string {
+    if (name.empty()) return process_.cache_directory;
+    const auto found = process_.messages.find(std::string(name));
+    if (found != process_.messages.end())
+      return std::to_string(message_field(found->second, field));
+    current()["skipped"] = "no message \"" + std::string(name) + "\"";
+    return "";
+  };
+  text_ = scenario::expand_placeholders(step.text, use).value_or(step.text);
+  return !current().contains("skipped");
+}
+
+int64_t TaskPlayer::do_open(const Step& step) {
+  const int64_t ret = syscalls_.open_device(step.open_flags);
+  if (ret >= 0) {
+    const std::lock_guard guard(process_.lock);
+    process_.fds[step.as] = static_cast<int>(ret);
+  }
+  return ret;
+}
+
+int64_t TaskPlayer::do_command(const Step& step) {
+  if (!find_fd(step.fd) || !expand_text(step)) return 0;
+  const int64_t ret = syscalls_.write(fd_, std::as_bytes(std::span(text_)));
+  // Transcripts must not depend on the directory's name, so its placeholder is what counts.
+  auto asked = static_cast<int64_t>(text_.size());
+  int64_t shift = 0;
+  for (size_t at = step.text.find(kCachePlaceholder); !step.raw_text && at != std::string::npos;
+       at = step.text.find(kCachePlaceholder, at + 1))
+    shift += static_cast<int64_t>(kCachePlaceholder.size()) -
+             static_cast<int64_t>(process_.cache_directory.size());
+  current()["asked"] = asked + shift;
+  return ret == asked ? ret + shift : ret;
+}
+
+int64_t TaskPlayer::do_copen(const Step& step) {
+  if (!find_fd(step.fd)) return 0;
+  if (!step.id && !find_message(step.message)) return 0;
+  text_ = "copen " + std::to_string(step.id.value_or(message_.msg_id)) + "," +
+          std::to_string(step.answer.value_or(0));
+  current()["asked"] = text_.size();
+  return syscalls_.write(fd_, std::as_bytes(std::span(text_)));
+}
+
+void TaskPlayer::remember(const Message& message) {
+  if (message.opcode != kOpOpen) return;
+  ProcessState::ObjectFile& file = process_.objects[message.object_id];
+  file.fd = message.fd;
+  file.cookie_key = message.cookie_key;
+}
+
+int64_t TaskPlayer::do_read_message(const Step& step) {
+  if (!find_fd(step.fd)) return 0;
+  const int64_t ret = syscalls_.read(fd_, buffer_.get(step.buffer_size));
+  if (ret <= 0) return ret;
+  const auto data = buffer_.current().first(static_cast<size_t>(ret));
+  const auto message = decode_message(data);
+  if (!message) {
+    current()["text"] = state_text(data);
+    return ret;
+  }
+  current()["message"] = message_json(*message);
+  const std::lock_guard guard(process_.lock);
+  process_.messages[step.as] = *message;
+  if (message->opcode == kOpOpen) process_.fds[step.as] = message->fd;
+  remember(*message);
+  return ret;
+}
+
+int64_t TaskPlayer::do_poll(const Step& step) {
+  if (!find_fd(step.fd)) return 0;
+  const int64_t ret = syscalls_.poll(fd_, step.events, step.timeout_ms, /*until_quiet=*/false);
+  if (ret < 0) return ret;
+  current()["events"] = event_names(static_cast<uint32_t>(ret));
+  return ret == 0 ? 0 : 1;
+}
+
+void TaskPlayer::load_blob(int blob, uint64_t offset, uint64_t length) {
+  const std::span<std::byte> to = buffer_.get(length);
+  const auto& bytes = scenario_.blobs[static_cast<size_t>(blob)].bytes;
+  const uint64_t from = std::min<uint64_t>(offset, bytes.size());
+  const uint64_t inside = std::min<uint64_t>(length, bytes.size() - from);
+  std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(from), inside, to.begin());
+  std::fill(to.begin() + static_cast<ptrdiff_t>(inside), to.end(), std::byte{0});
+}
+
+int64_t TaskPlayer::do_write(const Step& step) {
+  if (!find_fd(step.fd)) return 0;
+  load_blob(step.blob, step.blob_offset, step.length);
+  return step.verb == Verb::write ? syscalls_.write(fd_, buffer_.current())
+                                  : syscalls_.pwrite(fd_, buffer_.current(), step.offset);
+}
+
+// fd_ and message_ := what READ_COMPLETE goes to and what it answers.
+bool TaskPlayer::find_answered(const Step& step) {
+  if (!step.id && !find_message(step.message)) return false;
+  if (!step.fd.empty()) return find_fd(step.fd);
+  const std::lock_guard guard(process_.lock);
+  const auto found = process_.objects.find(message_.object_id);
+  if (found == process_.objects.end()) {
+    current()["skipped"] = "no file of object " + std::to_string(message_.object_id);
+    return false;
+  }
+  fd_ = found->second.fd;
+  return true;
+}
+
+int64_t TaskPlayer::do_complete(const Step& step) {
+  if (!find_answered(step)) return 0;
+  return syscalls_.ioctl(fd_, kReadComplete, step.id.value_or(message_.msg_id));
+}
+
+int64_t TaskPlayer::do_prepare_read(const Step& step) {
+  PrepareResult found;
+  const int64_t ret = syscalls_.prepare_read(step.cookie, step.offset, step.length, step.i_size,
+                                             step.flags, &found);
+  if (ret < 0) return ret;
+  Record& record = current();
+  record["source"] = source_name(found.source);
+  record["length"] = found.length;
+  record["flags"] = flag_names(found.flags);
+  return ret;
+}
+
+int64_t TaskPlayer::do_cache_read(const Step& step) {
+  const int64_t ret =
+      syscalls_.cache_read(step.cookie, step.offset, buffer_.get(step.length), step.hole);
+  if (ret < 0) return ret;
+  const auto data = buffer_.current().first(
+      static_cast<size_t>(std::min<uint64_t>(static_cast<uint64_t>(ret), step.length)));
+  current()["data"] = {{"length", data.size()}, {"sha256", sha256_of(data, 0, data.size())}};
+  return ret;
+}
+
+int64_t TaskPlayer::do_cache_write(const Step& step) {
+  load_blob(step.blob, step.blob_offset, step.length);
+  return syscalls_.cache_write(step.cookie, step.offset, buffer_.current());
+}
+
+}  // namespace coldread::player

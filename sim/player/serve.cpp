@@ -1,0 +1,118 @@
+// The ready-made daemon: serves blobs well until nothing more can come.
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sim/player/player.h"
+
+namespace coldread::player {
+
+using scenario::Step;
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr size_t kMessageBuffer = 1024;  // what the kernel's header recommends
+constexpr uint32_t kObjectGone = UINT32_MAX;
+
+int blob_of(const Step& step, std::span<const std::byte> cookie_key) {
+  const std::string key = scenario::key_text(cookie_key);
+  for (const auto& [name, blob] : step.serve)
+    if (name == key) return blob;
+  return -1;
+}
+
+}  // namespace
+
+// Answers 0, or the first error of a call that a daemon expects to succeed; it goes on all the
+// same, since a daemon that stops leaves its readers waiting. Only the device's own errors end it.
+int64_t TaskPlayer::do_serve(const Step& step) {
+  if (!find_fd(step.fd)) return 0;
+  const int device = fd_;
+  int64_t first_error = 0;
+  current()["messages"] = nlohmann::json::array();
+  for (;;) {
+    const int64_t ready = syscalls_.poll(device, POLLIN, -1, /*until_quiet=*/true);
+    if (ready <= 0) return ready < 0 ? ready : first_error;
+    const int64_t ret = syscalls_.read(device, buffer_.get(kMessageBuffer));
+    if (ret < 0) return ret;
+    if (ret == 0) continue;
+    if (auto decoded = decode_message(buffer_.current().first(static_cast<size_t>(ret))))
+      message_ = std::move(*decoded);
+    else
+      return -EBADMSG;
+    current()["messages"].push_back(message_json(message_));
+    current()["messages"].back()["seq"] = syscalls_.next_sequence();
+    fd_ = device;
+    const int64_t served = serve_message(step);
+    if (first_error == 0) first_error = served;
+  }
+}
+
+// Answers message_, which came from fd_. 0 or the first error.
+int64_t TaskPlayer::serve_message(const Step& step) {
+  switch (message_.opcode) {
+    case kOpOpen:
+      return serve_open(step);
+    case kOpRead:
+      return serve_read(step);
+    default:
+      return serve_close();
+  }
+}
+
+int64_t TaskPlayer::serve_open(const Step& step) {
+  {
+    const std::lock_guard guard(process_.lock);
+    remember(message_);
+  }
+  const int blob = blob_of(step, message_.cookie_key);
+  const auto size =
+      blob < 0 ? int64_t{-ENOENT}
+               : static_cast<int64_t>(scenario_.blobs[static_cast<size_t>(blob)].bytes.size());
+  text_ = "copen " + std::to_string(message_.msg_id) + "," + std::to_string(size);
+  const int64_t ret = syscalls_.write(fd_, std::as_bytes(std::span(text_)));
+  return std::min<int64_t>(ret, 0);
+}
+
+// Writes the wanted range in whole blocks, as far as the blob has any, and completes the READ.
+int64_t TaskPlayer::serve_read(const Step& step) {
+  int blob = -1;
+  {
+    const std::lock_guard guard(process_.lock);
+    const auto found = process_.objects.find(message_.object_id);
+    if (found == process_.objects.end()) return -EBADF;
+    fd_ = found->second.fd;
+    blob = blob_of(step, found->second.cookie_key);
+  }
+  const uint64_t size = blob < 0 ? 0 : scenario_.blobs[static_cast<size_t>(blob)].bytes.size();
+  const uint64_t blob_end = (size + kPage - 1) / kPage * kPage;
+  uint64_t position = message_.off / kPage * kPage;
+  uint64_t end = blob_end;
+  if (message_.off < blob_end && message_.length < blob_end - message_.off)
+    end = (message_.off + message_.length + kPage - 1) / kPage * kPage;
+  int64_t result = 0;
+  while (position < end && result == 0) {
+    const uint64_t length = std::min(end - position, scenario::kMaxCallBytes);
+    load_blob(blob, position, length);
+    const int64_t ret = syscalls_.pwrite(fd_, buffer_.current(), position);
+    if (ret < 0 || static_cast<uint64_t>(ret) < length) result = ret < 0 ? ret : -EIO;
+    position += length;
+  }
+  const int64_t ret = syscalls_.ioctl(fd_, kReadComplete, message_.msg_id);
+  return result != 0 ? result : std::min<int64_t>(ret, 0);
+}
+
+int64_t TaskPlayer::serve_close() {
+  {
+    const std::lock_guard guard(process_.lock);
+    const auto found = process_.objects.find(message_.object_id);
+    if (message_.object_id == kObjectGone || found == process_.objects.end()) return 0;
+    fd_ = found->second.fd;
+    process_.objects.erase(found);
+  }
+  return syscalls_.close(fd_);
+}
+
+}  // namespace coldread::player
