@@ -102,18 +102,18 @@ void Fiber::start(Stack stack, Entry entry, void* arg) {
 }
 
 void Fiber::enter(Transfer transfer) {
-  Fiber& self = *static_cast<Handover*>(transfer.data)->to;
+  Fiber& self = *static_cast<Fiber*>(transfer.data)->to_;
   arrive(self, transfer);
   self.entry_(self.arg_);
   std::abort();
 }
 
 void Fiber::leave_for(Fiber& to, StackPool& pool) {
-  Handover handover{this, &to};
+  to_ = &to;
   pool.release(stack_);
   stack_ = Stack();
   before_switch(nullptr, to);
-  boost::context::detail::jump_fcontext(to.context_, &handover);
+  boost::context::detail::jump_fcontext(to.context_, this);
   std::abort();
 }
 

@@ -95,9 +95,9 @@ class Fiber {
 
   // Suspends this fiber, the one that runs, and resumes `to`. Returns when someone switches back.
   void switch_to(Fiber& to) {
-    Handover handover{this, &to};
+    to_ = &to;
     before_switch(&fake_stack_, to);
-    arrive(*this, boost::context::detail::jump_fcontext(to.context_, &handover));
+    arrive(*this, boost::context::detail::jump_fcontext(to.context_, this));
   }
 
   // As switch_to(), but nobody may come back. `pool` gets the stack; nobody may acquire it before
@@ -117,12 +117,6 @@ class Fiber {
   using Context = boost::context::detail::fcontext_t;
   using Transfer = boost::context::detail::transfer_t;
 
-  // Lies on the stack of the fiber that switches away, for the one it switches to.
-  struct Handover {
-    Fiber* from;
-    Fiber* to;
-  };
-
   static void before_switch([[maybe_unused]] void** fake_stack, [[maybe_unused]] const Fiber& to) {
 #if COLDREAD_ASAN
     __sanitizer_start_switch_fiber(fake_stack, to.bounds_bottom_, to.bounds_size_);
@@ -130,7 +124,7 @@ class Fiber {
   }
   // The first thing that happens on `self` after a switch.
   static void arrive([[maybe_unused]] Fiber& self, Transfer transfer) {
-    Fiber& from = *static_cast<Handover*>(transfer.data)->from;
+    Fiber& from = *static_cast<Fiber*>(transfer.data);
     from.context_ = transfer.fctx;
 #if COLDREAD_ASAN
     __sanitizer_finish_switch_fiber(self.fake_stack_, &from.bounds_bottom_, &from.bounds_size_);
@@ -139,6 +133,7 @@ class Fiber {
   static void enter(Transfer transfer);
 
   Context context_ = nullptr;
+  Fiber* to_ = nullptr;  // whom it switched to; not on its stack, which may be gone by then
   Stack stack_;
   Entry entry_ = nullptr;
   void* arg_ = nullptr;

@@ -288,9 +288,10 @@ bool FiberScheduler::release_quiet(Quiet quiet) {
 RunEnd FiberScheduler::run() {
   if (is_broken_) return end_;
   if (!idle_.started()) idle_.start(stacks_.acquire(), idle_entry, this);
-  running_ = true;
+  make_running();
+  inside_run_ = true;
   outside_.switch_to(idle_);
-  running_ = false;
+  inside_run_ = false;
   current_ = nullptr;
   return end_;
 }
@@ -308,7 +309,7 @@ void FiberScheduler::end_run(RunEnd::Kind kind) {
 }
 
 void FiberScheduler::broken(ReportKind kind, std::string_view text) {
-  if (!running_) {
+  if (!inside_run_) {
     std::fprintf(stderr, "%s: %.*s\n", report_kind_name(kind), static_cast<int>(text.size()),
                  text.data());
     std::abort();

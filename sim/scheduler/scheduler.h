@@ -140,7 +140,7 @@ class FiberScheduler final : public Scheduler {
 
   Fiber outside_;  // who called run()
   Fiber idle_;     // runs timers and decides what happens when no task can run
-  bool running_ = false;
+  bool inside_run_ = false;
   bool is_broken_ = false;
   RunEnd end_;
 };
