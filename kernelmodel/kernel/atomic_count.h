@@ -42,9 +42,9 @@ class AtomicNumber {
   }
 
   // These return whether they changed it.
-  bool inc_not_zero() { return shared() != 0 && ++value_ != 0; }
-  bool inc_unless_negative() { return shared() >= 0 && ++value_ != 0; }
-  bool dec_if_positive() { return shared() > 0 && --value_ >= 0; }
+  bool inc_not_zero() { return shared() != 0 && (++value_, true); }
+  bool inc_unless_negative() { return shared() >= 0 && (++value_, true); }
+  bool dec_if_positive() { return shared() > 0 && (--value_, true); }
 
  private:
   Int& shared() {

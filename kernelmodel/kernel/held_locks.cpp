@@ -27,34 +27,34 @@ void report_sleeping_in_atomic(Scheduler& scheduler, const char* what, const cha
   ReportText text;
   describe_task(*scheduler.current(), text);
   text << " may sleep in " << what << "(" << name << ") while it holds a spin lock";
-  scheduler.broken(ReportKind::sleeping_in_atomic, text);
+  report(scheduler, ReportKind::sleeping_in_atomic, text);
 }
 
 void report_not_owner(Scheduler& scheduler, LockClass lock) {
   ReportText text;
   text << lock_class_name(lock) << " was unlocked by " << current_name(scheduler)
        << ", which does not hold it";
-  scheduler.broken(ReportKind::warning, text);
+  report(scheduler, ReportKind::warning, text);
 }
 
 void report_too_many(Scheduler& scheduler, LockClass lock) {
   ReportText text;
   describe_task(*scheduler.current(), text);
   text << " takes " << lock_class_name(lock) << ": more locks than can be followed";
-  scheduler.broken(ReportKind::warning, text);
+  report(scheduler, ReportKind::warning, text);
 }
 
 void report_leaked_by_work(Scheduler& scheduler) {
   ReportText text;
   describe_task(*scheduler.current(), text);
   text << " ended its work without giving them back";
-  scheduler.broken(ReportKind::warning, text);
+  report(scheduler, ReportKind::warning, text);
 }
 
 void report_in_timer(Scheduler& scheduler, LockClass lock) {
   ReportText text;
   text << lock_class_name(lock) << " was taken in a timer";
-  scheduler.broken(ReportKind::warning, text);
+  report(scheduler, ReportKind::warning, text);
 }
 
 void check_new_pair(Scheduler& scheduler, uint8_t held, LockClass lock, bool nested) {
@@ -73,7 +73,7 @@ void check_new_pair(Scheduler& scheduler, uint8_t held, LockClass lock, bool nes
     text << ", but known is ";
     scheduler.lockdep().describe_chain(lock, class_of(held), text);
   }
-  scheduler.broken(ReportKind::lock_order, text);
+  report(scheduler, ReportKind::lock_order, text);
 }
 
 }  // namespace coldread::held_locks

@@ -91,7 +91,7 @@ void report_null() {
   ReportText text;
   text << "a null handle was used";
   if (scheduler->current() != nullptr) text << " by " << scheduler->current()->name;
-  scheduler->broken(ReportKind::null_dereference, text);
+  report(*scheduler, ReportKind::null_dereference, text);
 }
 
 void report_use_after_free(Slot& slot) {
@@ -104,7 +104,7 @@ void report_use_after_free(Slot& slot) {
     const Note& note = slot.notes[i % Slot::kNotes];
     text << (i == first ? ": " : ", ") << note.what << " (by " << note.task << ")";
   }
-  pool.scheduler_.broken(ReportKind::use_after_free, text);
+  report(pool.scheduler_, ReportKind::use_after_free, text);
 }
 
 }  // namespace pool

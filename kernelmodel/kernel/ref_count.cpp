@@ -8,7 +8,7 @@ void RefCount::report(const char* what, int value) const {
   ReportText text;
   text << "the reference count " << name_ << " was " << what << " " << value;
   if (scheduler_.current() != nullptr) text << ", by " << scheduler_.current()->name;
-  scheduler_.broken(ReportKind::refcount, text);
+  coldread::report(scheduler_, ReportKind::refcount, text);
 }
 
 }  // namespace coldread

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
+
+#include "kernelmodel/ports/scheduler.h"
 
 namespace coldread {
 
@@ -23,6 +26,11 @@ ReportText& ReportText::operator<<(int64_t number) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof(digits), number);
   return *this << std::string_view(digits, static_cast<size_t>(end.ptr - digits));
+}
+
+void report(Scheduler& scheduler, ReportKind kind, const ReportText& text) {
+  scheduler.broken(kind, text);
+  std::abort();
 }
 
 }  // namespace coldread

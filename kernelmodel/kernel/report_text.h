@@ -6,7 +6,11 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernelmodel/kernel/report.h"
+
 namespace coldread {
+
+class Scheduler;
 
 // Longer texts are cut off.
 class ReportText {
@@ -25,5 +29,8 @@ class ReportText {
   char text_[kCapacity];
   size_t size_ = 0;
 };
+
+// Ends the run: scheduler.broken(), in a form that g++ believes does not return.
+[[noreturn]] void report(Scheduler& scheduler, ReportKind kind, const ReportText& text);
 
 }  // namespace coldread

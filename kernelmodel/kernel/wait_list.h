@@ -57,10 +57,6 @@ class WaitList {
 };
 
 // Queues the current task and blocks it until it is granted its turn, whatever else wakes it.
-inline void wait_for_turn(Scheduler& scheduler, WaitList& list, Waiter& waiter,
-                          const WaitReason& reason) {
-  list.push_back(waiter);
-  while (!waiter.granted) scheduler.block(reason);
-}
+void wait_for_turn(Scheduler& scheduler, WaitList& list, Waiter& waiter, const WaitReason& reason);
 
 }  // namespace coldread

@@ -29,7 +29,7 @@ void check_not_pending(Scheduler& scheduler, const char* queue_name) {
   ReportText text;
   text << "work was freed by " << scheduler.current()->name << " while it was pending on "
        << queue_name;
-  scheduler.broken(ReportKind::warning, text);
+  report(scheduler, ReportKind::warning, text);
 }
 
 }  // namespace

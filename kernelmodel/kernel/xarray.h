@@ -214,7 +214,10 @@ int XArray<T>::alloc_cyclic_locked(uint32_t* id, T* value, uint32_t min, uint32_
     result = alloc_locked(id, value, min, max);
     if (result == 0) result = 1;
   }
-  if (result >= 0) *next = *id + 1;
+  if (result >= 0) {
+    *next = *id + 1;
+    wrapped_ |= *next == 0;
+  }
   return result;
 }
 
