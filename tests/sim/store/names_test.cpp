@@ -276,6 +276,7 @@ TEST_F(StoreXattrs, ComeAndGo) {
 TEST_F(StoreXattrs, NamesAndSizesHaveLimits) {
   ASSERT_EQ(set("user.a", 0), 0);
   EXPECT_EQ(set("user.b", 4040), 0);
+  EXPECT_EQ(set("user.b", 4040), 0);  // what it replaces takes no room
   EXPECT_EQ(set("user.b", 4044), -ENOSPC);
   EXPECT_EQ(get("user.b", 0), 4040);
   EXPECT_EQ(set("user.b", 65536), -ENOSPC);
@@ -352,6 +353,15 @@ TEST_F(StoreSpace, BlocksRunOut) {
   EXPECT_EQ(store.write(big, 15 * 4096, {memory.data(), 512}), 512);
   store.put(big);
   EXPECT_EQ(statistics().blocks_available, 15U);
+}
+
+TEST_F(StoreSpace, AReplacedDirectoryGivesItsBlockBack) {
+  store.make_directory("/a");
+  store.make_directory("/b");
+  EXPECT_EQ(statistics().blocks_available, 14U);
+  EXPECT_EQ(store.rename(kRoot, "a", kRoot, "b"), 0);
+  EXPECT_EQ(statistics().blocks_available, 15U);
+  EXPECT_EQ(statistics().files_free, 2U);
 }
 
 TEST_F(StoreSpace, InodesRunOut) {
