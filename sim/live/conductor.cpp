@@ -1,0 +1,314 @@
+#include "sim/live/conductor.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "sim/live/disk.h"
+#include "sim/live/kernel_log.h"
+#include "sim/live/live_syscalls.h"
+#include "sim/live/proc_state.h"
+#include "sim/live/record_log.h"
+#include "tests/kernel/module/coldread_netfs.h"
+
+namespace coldread::live {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// So many looks in a row, so far apart, must find everybody waiting.
+constexpr int kCalmSamples = 4;
+constexpr auto kBetweenSamples = 6ms;
+constexpr auto kPutAwayPatience = 5s;
+
+std::string record_path(const PlayOptions& options, size_t task) {
+  return fmt::format("{}/records.{}", options.work_directory, task);
+}
+
+bool is_asleep(char state) {
+  return state == 'S' || state == 'D';
+}
+bool is_gone(char state) {
+  return state == 'X' || state == 'Z';
+}
+
+}  // namespace
+
+Conductor::Conductor(const scenario::Scenario& scenario, const PlayOptions& options)
+    : scenario_(scenario), options_(options), progress_at_(Clock::now()) {}
+
+Conductor::~Conductor() {
+  for (const TaskFiles& files : files_) {
+    close(files.records);
+    close(files.quiet);
+  }
+}
+
+Status Conductor::open_files() {
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    TaskFiles files;
+    files.records = move_up(open(record_path(options_, i).c_str(),
+                                 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+    files.quiet = move_up(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    files_.push_back(files);
+    if (files.records < 0 || files.quiet < 0) {
+      return Error{fmt::format("the player's files: {}", std::strerror(errno))};
+    }
+  }
+  return Nothing{};
+}
+
+Status Conductor::start_processes() {
+  for (size_t i = 0; i < scenario_.processes.size(); ++i) {
+    const pid_t pid = fork();
+    if (pid < 0) return Error{fmt::format("fork: {}", std::strerror(errno))};
+    if (pid == 0) {
+      play_process(scenario_, i, *board_, files_, options_.netfs, options_.cache_directory);
+    }
+    board_->pids[i] = pid;
+  }
+  board_->started = 1;
+  board_->changed();
+  return Nothing{};
+}
+
+// --- who waits
+// -------------------------------------------------------------------------------------
+
+bool Conductor::any_alive() const {
+  for (size_t i = 0; i < scenario_.processes.size(); ++i) {
+    if (alive(i)) return true;
+  }
+  return false;
+}
+
+bool Conductor::task_over(size_t task) const {
+  return board_->tasks[task].state == TaskState::ended || !alive(scenario_.tasks[task].process);
+}
+
+bool Conductor::task_waits(size_t task) const {
+  if (task_over(task)) return true;
+  const TaskSlot& slot = board_->tasks[task];
+  if (slot.tid == 0 || slot.state == TaskState::running) return false;
+  const char state = thread_state(board_->pids[scenario_.tasks[task].process], slot.tid);
+  return is_asleep(state) || is_gone(state);
+}
+
+// A process whose tasks have ended is on its way out, unless it is stuck there.
+bool Conductor::process_waits(size_t process) const {
+  if (!alive(process)) return true;
+  const pid_t pid = board_->pids[process];
+  const char state = thread_state(pid, pid);
+  bool all_over = true;
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    if (scenario_.tasks[i].process == process) all_over = all_over && task_over(i);
+  }
+  return all_over ? state == 'D' : is_asleep(state) || is_gone(state);
+}
+
+bool Conductor::everybody_waits() const {
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    if (!task_waits(i)) return false;
+  }
+  for (size_t i = 0; i < scenario_.processes.size(); ++i) {
+    if (!process_waits(i)) return false;
+  }
+  return kernel_threads_wait();
+}
+
+// Looks once; when it has been calm for long enough, tells those who wait for that.
+void Conductor::grant() {
+  bool settling = false;
+  bool serving = false;
+  bool others = false;
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    if (task_over(i)) continue;
+    const TaskState state = board_->tasks[i].state;
+    if (state == TaskState::settling)
+      settling = true;
+    else if (state == TaskState::serving)
+      serving = true;
+    else
+      others = true;
+  }
+  if (!settling && (!serving || others)) return;
+  const uint64_t progress = board_->progress;
+  if (progress != calm_progress_ || !everybody_waits()) calm_samples_ = 0;
+  calm_progress_ = progress;
+  if (++calm_samples_ <= kCalmSamples) return;
+  calm_samples_ = 0;
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    TaskSlot& slot = board_->tasks[i];
+    if (settling && slot.state == TaskState::settling) ++slot.settled;
+    if (!settling && slot.state == TaskState::serving) eventfd_write(files_[i].quiet, 1);
+  }
+  board_->changed();
+}
+
+// --- hangs
+// -----------------------------------------------------------------------------------------
+
+bool Conductor::hangs() {
+  bool goes_on = board_->progress != seen_progress_;
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    goes_on = goes_on || (!task_over(i) && board_->tasks[i].state == TaskState::timed);
+  }
+  if (goes_on) {
+    seen_progress_ = board_->progress;
+    progress_at_ = Clock::now();
+  }
+  return Clock::now() - progress_at_ > std::chrono::milliseconds(options_.hang_after_ms);
+}
+
+std::string Conductor::describe_task(size_t task) const {
+  const TaskSlot& slot = board_->tasks[task];
+  const std::vector<player::Record> records = records_of(task);
+  std::string where = "before its first step";
+  if (!records.empty()) {
+    where =
+        fmt::format("{} ({})", records.back().value("step", "?"), records.back().value("do", "?"));
+  }
+  const pid_t pid = board_->pids[scenario_.tasks[task].process];
+  std::string text =
+      fmt::format("{}: {} at {}", scenario_.tasks[task].name, task_state_name(slot.state), where);
+  if (slot.tid == 0) return text;
+  text += fmt::format(", thread in state {}:", thread_state(pid, slot.tid));
+  for (const std::string& function : kernel_stack(pid, slot.tid)) text += " " + function;
+  return text;
+}
+
+player::RunReport Conductor::describe_hang() const {
+  player::RunReport report;
+  report.kind = "hang";
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    if (task_over(i)) continue;
+    report.text += (report.text.empty() ? "" : ", ") + scenario_.tasks[i].name;
+    report.details.push_back(describe_task(i));
+  }
+  for (size_t i = 0; i < scenario_.processes.size(); ++i) {
+    if (!alive(i)) continue;
+    const pid_t pid = board_->pids[i];
+    std::string text =
+        fmt::format("process {}: state {}:", scenario_.processes[i], thread_state(pid, pid));
+    for (const std::string& function : kernel_stack(pid, pid)) text += " " + function;
+    report.details.push_back(text);
+  }
+  for (const std::string& text : waiting_kernel_threads()) report.details.push_back(text);
+  report.text = fmt::format("no task got on for {} ms; still there: {}", options_.hang_after_ms,
+                            report.text.empty() ? "processes that cannot end" : report.text);
+  return report;
+}
+
+// --- the run
+// ---------------------------------------------------------------------------------------
+
+Status Conductor::reap() {
+  int status = 0;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    for (size_t i = 0; i < scenario_.processes.size(); ++i) {
+      if (board_->pids[i] != pid) continue;
+      board_->pids[i] = 0;
+      ++board_->progress;
+      board_->changed();
+      const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+      if (!killed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+        return Error{fmt::format("the player of process {} crashed (wait status {:#x})",
+                                 scenario_.processes[i], status)};
+      }
+    }
+  }
+  return Nothing{};
+}
+
+Status Conductor::run() {
+  for (;;) {
+    if (Status reaped = reap(); !reaped) return reaped;
+    if (!any_alive()) return Nothing{};
+    grant();
+    if (hangs()) {
+      played_.transcript.report = describe_hang();
+      return Nothing{};
+    }
+    if (calm_samples_ > 0)
+      std::this_thread::sleep_for(kBetweenSamples);
+    else
+      board_->wait_change(board_->change, kBetweenSamples / 1ms);
+  }
+}
+
+void Conductor::end_processes() {
+  for (size_t i = 0; i < scenario_.processes.size(); ++i) {
+    if (alive(i)) kill(board_->pids[i], SIGKILL);
+  }
+}
+
+void Conductor::put_away() {
+  if (options_.netfs >= 0) ioctl(options_.netfs, COLDREAD_RESET);
+  const auto deadline = Clock::now() + kPutAwayPatience;
+  for (int calm = 0; calm < kCalmSamples;) {
+    std::this_thread::sleep_for(2ms);
+    calm = fscache_empty() && kernel_threads_wait() ? calm + 1 : 0;
+    if (Clock::now() < deadline) continue;
+    played_.clean = false;
+    if (!played_.transcript.report) {
+      played_.transcript.report = player::RunReport{
+          "leak", "fscache did not let go of everything after all processes had ended",
+          fscache_tables()};
+    }
+    return;
+  }
+}
+
+std::vector<player::Record> Conductor::records_of(size_t task) const {
+  return read_records(read_file(record_path(options_, task)));
+}
+
+void Conductor::gather_records() {
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    std::vector<player::Record> records = records_of(i);
+    player::mark_waiting(records);
+    played_.transcript.tasks[scenario_.tasks[i].name] = std::move(records);
+    unlink(record_path(options_, i).c_str());
+  }
+}
+
+Result<Played> Conductor::play() {
+  take_kernel_log();
+  if (scenario_.barriers.size() > kMaxBarriers) return Error{"too many barriers for a real run"};
+  if (Status opened = open_files(); !opened) return Error{opened.error()};
+  Status ran = start_processes();
+  if (ran) ran = run();
+  if (!ran || played_.transcript.report) {
+    played_.clean = false;
+    end_processes();
+  } else {
+    put_away();
+    Result<nlohmann::json> disk = describe_disk(options_.cache_directory);
+    if (!disk) return Error{disk.error()};
+    played_.transcript.disk = std::move(*disk);
+  }
+  gather_records();
+  const LogFindings log = scan_kernel_log(take_kernel_log());
+  if (log.fatal) return Error{"the guest's kernel failed: " + *log.fatal};
+  if (!ran) return Error{ran.error()};
+  if (log.warning && !played_.transcript.report) {
+    played_.transcript.report = player::RunReport{"warning", *log.warning, {}};
+  }
+  return std::move(played_);
+}
+
+Result<Played> play_scenario(const scenario::Scenario& scenario, const PlayOptions& options) {
+  return Conductor(scenario, options).play();
+}
+
+}  // namespace coldread::live

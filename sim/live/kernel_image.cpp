@@ -1,0 +1,92 @@
+#include "sim/live/kernel_image.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <sstream>
+
+#include "sim/live/kernel_tools.h"
+
+extern char** environ;
+
+namespace coldread::live {
+namespace {
+
+constexpr int kCannotBeHad = 77;
+
+std::string build_script() {
+  const char* directory = std::getenv("COLDREAD_KERNEL_TOOLS");
+  return std::string(directory ? directory : kKernelTools) + "/build";
+}
+
+// Runs the script to its end; its progress goes where ours does.
+int run_script(char* const* arguments, std::string* output) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, arguments[0], &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  char buffer[4096];
+  for (ssize_t length; error == 0 && (length = read(ends[0], buffer, sizeof buffer)) > 0;) {
+    output->append(buffer, static_cast<size_t>(length));
+  }
+  close(ends[0]);
+  int status = 0;
+  if (error != 0) return -1;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+}  // namespace
+
+KernelLookup parse_build_output(const std::string& output, int status) {
+  std::map<std::string, std::string> values;
+  std::istringstream in(output);
+  for (std::string line; std::getline(in, line);) {
+    const size_t equals = line.find('=');
+    if (equals != std::string::npos) values[line.substr(0, equals)] = line.substr(equals + 1);
+  }
+  KernelLookup lookup;
+  if (status == 0 && values.count("linux") != 0 && values.count("module") != 0) {
+    lookup.image = KernelImage{values["release"], values["linux"], values["module"]};
+    return lookup;
+  }
+  lookup.skip = status == kCannotBeHad;
+  lookup.reason = values.count("reason") != 0
+                      ? values["reason"]
+                      : fmt::format("tests/kernel/build ended with {}", status);
+  return lookup;
+}
+
+KernelLookup find_kernel(const std::string& series, bool cached_only) {
+  std::string script = build_script();
+  if (access(script.c_str(), X_OK) < 0) {
+    KernelLookup lookup;
+    lookup.skip = true;
+    lookup.reason = fmt::format("{}: {}; set COLDREAD_KERNEL_TOOLS to Coldread's tests/kernel",
+                                script, std::strerror(errno));
+    return lookup;
+  }
+  std::string flag = "--cached";
+  std::string kernel = series;
+  char* with_flag[] = {script.data(), flag.data(), kernel.data(), nullptr};
+  char* without[] = {script.data(), kernel.data(), nullptr};
+  std::string output;
+  const int status = run_script(cached_only ? with_flag : without, &output);
+  return parse_build_output(output, status);
+}
+
+}  // namespace coldread::live

@@ -1,0 +1,30 @@
+// Finding, and if need be building, a real kernel for a profile.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace coldread::live {
+
+struct KernelImage {
+  std::string release;  // of the tree that was built: "6.12.117"
+  std::string linux_path;
+  std::string module_path;
+};
+
+struct KernelLookup {
+  std::optional<KernelImage> image;
+  bool skip = false;   // no image: this machine cannot have one, which is nobody's failure
+  std::string reason;  // no image: why
+};
+
+// The kernel of a series, "6.1" or "6.12", or an exact release of one. Runs tests/kernel/build,
+// which takes minutes the first time and says so on stderr; with `cached_only` it never builds or
+// installs anything. The script lies in the directory COLDREAD_KERNEL_TOOLS, by default where this
+// program's source was. Thread rules: any number at once, builds wait for each other.
+KernelLookup find_kernel(const std::string& series, bool cached_only = false);
+
+// What the script says: its output, and its exit status.
+KernelLookup parse_build_output(const std::string& output, int status);
+
+}  // namespace coldread::live
