@@ -94,7 +94,7 @@ class BarrierOrder {
 
   static size_t index(const Step& step) { return static_cast<size_t>(step.barrier); }
 
-  // Barriers are few: at most one visit is open per name.
+  // As deep as there are barriers, which the loader limits.
   void visit(size_t barrier) {
     if (state_[barrier] != State::unseen) return;
     state_[barrier] = State::open;

@@ -18,6 +18,7 @@ constexpr uint64_t kMaxMs = uint64_t{24} * 3600 * 1000;
 constexpr uint64_t kMaxMessageBuffer = 65536;
 constexpr size_t kMaxCommand = 8192;  // beyond PAGE_SIZE - 1, which is refused
 constexpr uint64_t kPage = 4096;
+constexpr size_t kMaxBarriers = 1000;
 
 // What a verb's reader works on.
 struct Reader {
@@ -256,7 +257,10 @@ void read_barrier(Reader r) {
   auto& barriers = r.names.barriers;
   const auto found = std::find(barriers.begin(), barriers.end(), name);
   r.step.barrier = static_cast<int>(found - barriers.begin());
-  if (found == barriers.end()) barriers.push_back(name);
+  if (found != barriers.end()) return;
+  if (barriers.size() == kMaxBarriers)
+    r.fields.node().fail("at most " + std::to_string(kMaxBarriers) + " barriers", "more");
+  barriers.push_back(name);
 }
 
 void read_settle(Reader) {}

@@ -1,0 +1,329 @@
+// The schema and the loader are two descriptions of one format: they must accept the same
+// documents.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "sim/scenario/loader.h"
+#include "sim/scenario/steps.h"
+#include "tests/sim/scenario/documents.h"
+
+namespace coldread::scenario {
+namespace {
+
+std::filesystem::path scenarios_directory() {
+  const char* directory = std::getenv("COLDREAD_SCENARIOS");
+  return directory == nullptr ? "scenarios" : directory;
+}
+
+nlohmann::json schema_json() {
+  std::ifstream in(scenarios_directory() / "scenario.schema.json");
+  EXPECT_TRUE(in) << "COLDREAD_SCENARIOS must name the scenarios' directory";
+  return nlohmann::json::parse(in);
+}
+
+const valijson::Schema& schema() {
+  static const valijson::Schema& parsed = *[] {
+    static const nlohmann::json json = schema_json();
+    static valijson::Schema result;
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+        .populateSchema(valijson::adapters::NlohmannJsonAdapter(json), result);
+    return &result;
+  }();
+  return parsed;
+}
+
+bool schema_accepts(const nlohmann::json& document) {
+  valijson::Validator validator;
+  return validator.validate(schema(), valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+}
+
+enum Verdict { good, bad };
+
+struct Case {
+  Verdict verdict;
+  const char* pointer;
+  const char* value;  // "": the member is taken away
+};
+
+// Judged alike by both.
+const Case kDocuments[] = {
+    {good, "/$schema", R"("../scenario.schema.json")"},
+    {bad, "/version", "2"},
+    {bad, "/version", R"("1")"},
+    {bad, "/version", ""},
+    {bad, "/title", ""},
+    {bad, "/title", R"("")"},
+    {bad, "/title", "7"},
+    {good, "/story", R"("once")"},
+    {good, "/story", R"(["once", "upon"])"},
+    {bad, "/story", R"([1])"},
+    {bad, "/stroy", R"("once")"},
+    {bad, "/kernels", ""},
+    {bad, "/kernels", "[]"},
+    {bad, "/kernels", R"(["6.1.192", "6.1.192"])"},
+    {bad, "/kernels", R"(["6.1 192"])"},
+    {good, "/cache_bytes", "1048576"},
+    {bad, "/cache_bytes", "1048575"},
+    {bad, "/cache_bytes", "68719476737"},
+    {bad, "/cache_bytes", "-1"},
+    {bad, "/cache_bytes", "4194304.5"},
+    {bad, "/cache_bytes", R"("0x100000")"},
+    {good, "/blobs/x", R"({"pattern": "zeros", "size": 0})"},
+    {good, "/blobs/x", R"({"pattern": "noise", "size": 10, "seed": "0xffffffffffffffff"})"},
+    {good, "/blobs/x", R"({"file": "no/such/file"})"},
+    {good, "/blobs/x", R"({"file": "a..b/..c"})"},
+    {bad, "/blobs/x", R"({"pattern": "counter", "size": 10, "seed": 1})"},
+    {bad, "/blobs/x", R"({"pattern": "stripes", "size": 10})"},
+    {bad, "/blobs/x", R"({"pattern": "zeros"})"},
+    {bad, "/blobs/x", R"({"pattern": "zeros", "size": 1073741825})"},
+    {bad, "/blobs/x", R"({"pattern": "zeros", "size": 1e30})"},
+    {bad, "/blobs/x", R"({"pattern": "zeros", "size": 1, "file": "f"})"},
+    {bad, "/blobs/x", R"({"file": "/etc/passwd"})"},
+    {bad, "/blobs/x", R"({"file": "../secret"})"},
+    {bad, "/blobs/x", R"({"file": "a/../b"})"},
+    {bad, "/blobs/x", R"({"file": ""})"},
+    {bad, "/blobs/x", "{}"},
+    {bad, "/blobs/a b", R"({"pattern": "zeros", "size": 1})"},
+    {good, "/volumes/w", R"({"key": "", "cache": "tag", "coherency": "00Ff"})"},
+    {bad, "/volumes/w", "{}"},
+    {bad, "/volumes/w", R"({"key": "k", "coherency": "0"})"},
+    {bad, "/volumes/w", R"({"key": "k", "coherency": "zz"})"},
+    {bad, "/volumes/w", R"({"key": "k", "colour": "red"})"},
+    {bad, "/volumes/w", R"({"key": 1})"},
+    {bad, "/volumes/w", R"({"key": "a\u0000b"})"},
+    {good, "/cookies/k", R"({"volume": "v", "key": "k", "aux_hex": "00", "size": 1,
+                             "want_cache_size": false})"},
+    {good, "/cookies/k", R"({"volume": "v", "key_hex": "00ff"})"},
+    {good, "/cookies/k", R"({"volume": "v", "key": "k", "size": "0x7fffffffffffffff"})"},
+    {bad, "/cookies/k", R"({"volume": "v", "key": "k", "size": "0x8000000000000000"})"},
+    {bad, "/cookies/k", R"({"volume": "v", "key": "k", "key_hex": "00"})"},
+    {bad, "/cookies/k", R"({"volume": "v"})"},
+    {bad, "/cookies/k", R"({"key": "k"})"},
+    {bad, "/cookies/k", R"({"volume": "v", "key": "k", "size": -1})"},
+    {bad, "/cookies/k", R"({"volume": "v", "key": "k", "want_cache_size": 1})"},
+    {good, "/setup", R"([{"task": "r", "do": "connect", "cookie": "c"}])"},
+    {good, "/setup", R"([{"task": "r", "do": "kill", "process": "d"}])"},
+    {bad, "/setup", R"([{"task": "r", "do": "kill"}])"},
+    {bad, "/setup", R"([{"do": "settle"}])"},
+    {bad, "/setup", R"([{"task": "r", "do": "barrier", "name": "x"}])"},
+    {bad, "/setup", R"([{"task": "d", "do": "serve", "blobs": {"c": "b"}}])"},
+    {bad, "/setup", R"({"task": "r", "do": "settle"})"},
+    {good, "/tasks/r", R"({"process": "d", "steps": []})"},
+    {good, "/tasks/r", R"({"steps": [{"do": "settle", "note": "all quiet"}]})"},
+    {bad, "/tasks/r", R"({"process": "d"})"},
+    {bad, "/tasks/r", R"({"proces": "d", "steps": []})"},
+    {bad, "/tasks/r", "7"},
+    {bad, "/tasks/r s", "[]"},
+    {bad, "/tasks", "{}"},
+    {bad, "/tasks", ""},
+    {good, "/expect", "{}"},
+    {good, "/expect", R"({"messages": [{"op": "OPEN", "id": 0, "object": 1, "fd": 4}]})"},
+    {good, "/expect", R"({"messages": {"one_of": [[], [{"op": "READ", "off": 0}]]}})"},
+    {bad, "/expect", R"({"messages": [{"op": "open"}]})"},
+    {bad, "/expect", R"({"messages": [{"opcode": "OPEN"}]})"},
+    {bad, "/expect", R"({"messages": {"one_of": []}})"},
+    {good, "/expect", R"({"disk": {"cache": {"type": "directory", "mode": "0700"}}})"},
+    {good, "/expect", R"({"disk": {"cache/a": {"size": 4096, "xattr": null, "data": [[0, 4096]]},
+                                   "cache/b": {"fanout": 256, "xattr": "00"}}})"},
+    {good, "/expect", R"({"disk": {"a": {"by_kernel": {"*": {"mode": "0600"}}}}})"},
+    {bad, "/expect", R"({"disk": {"cache": {"mode": 448}}})"},
+    {bad, "/expect", R"({"disk": {"cache": {"mode": "0800"}}})"},
+    {bad, "/expect", R"({"disk": {"cache": {"data": [[0]]}}})"},
+    {bad, "/expect", R"({"disk": {"cache": {"inode": 1}}})"},
+    {good, "/expect", R"({"events": ["cachefiles_lookup"]})"},
+    {bad, "/expect", R"({"events": "cachefiles_lookup"})"},
+    {good, "/expect", R"({"report": "hang"})"},
+    {good, "/expect", R"({"report": {"by_kernel": {"6.1.192": "use-after-free", "*": "none"}}})"},
+    {good, "/expect", R"({"report": {"one_of": ["hang", "none"]}})"},
+    {bad, "/expect", R"({"report": "crash"})"},
+    {bad, "/expect", R"({"report": {"by_kernel": {"*": "none"}, "one_of": ["none"]}})"},
+    {bad, "/expect", R"({"verdict": "good"})"},
+};
+
+const Case kSteps[] = {
+    {good, kStep, R"({"do": "open", "flags": "wronly", "as": "dev2"})"},
+    {bad, kStep, R"({"do": "open", "flags": "append"})"},
+    {bad, kStep, R"({"do": "opne"})"},
+    {bad, kStep, R"({"flags": "rdwr"})"},
+    {bad, kStep, R"({"do": "settle", "task": "d"})"},
+    {bad, kStep, R"({"do": "settle", "note": 7})"},
+    {good, kStep, R"({"do": "command", "text": "copen {m.id},{m.length}"})"},
+    {good, kStep, R"({"do": "command", "fd": "m", "text_hex": "00"})"},
+    {bad, kStep, R"({"do": "command", "text": "x", "text_hex": "00"})"},
+    {bad, kStep, R"({"do": "command"})"},
+    {good, kStep, R"({"do": "copen", "message": "m", "blob": "b"})"},
+    {good, kStep, R"({"do": "copen", "id": "0xffffffffffffffff", "error": "ENOENT"})"},
+    {bad, kStep, R"({"do": "copen"})"},
+    {bad, kStep, R"({"do": "copen", "size": 1, "error": "ENOENT"})"},
+    {bad, kStep, R"({"do": "copen", "size": 1, "id": 1, "message": "m"})"},
+    {bad, kStep, R"({"do": "copen", "error": "enoent"})"},
+    {bad, kStep, R"({"do": "copen", "size": -5})"},
+    {good, kStep, R"({"do": "read_message", "size": 0, "as": "m2"})"},
+    {bad, kStep, R"({"do": "read_message", "size": 65537})"},
+    {good, kStep, R"({"do": "poll", "events": ["in", "out"], "timeout_ms": 0})"},
+    {bad, kStep, R"({"do": "poll", "events": ["in", "in"]})"},
+    {bad, kStep, R"({"do": "poll", "events": ["hup"]})"},
+    {bad, kStep, R"({"do": "poll", "timeout_ms": -1})"},
+    {good, kStep, R"({"do": "close", "fd": "m"})"},
+    {good, kStep, R"({"do": "write", "fd": "m", "blob": "b", "length": 16777216})"},
+    {bad, kStep, R"({"do": "write", "fd": "m", "blob": "b", "length": 16777217})"},
+    {bad, kStep, R"({"do": "write", "fd": "m", "blob": "b", "offset": 0})"},
+    {good, kStep, R"({"do": "pwrite", "fd": "m", "blob": "b", "offset": "0xffffffffffffffff"})"},
+    {bad, kStep, R"({"do": "pwrite", "blob": "b"})"},
+    {good, kStep, R"({"do": "lseek", "fd": "m", "offset": -4096, "whence": "end"})"},
+    {bad, kStep, R"({"do": "lseek", "fd": "m", "whence": "middle"})"},
+    {good, kStep, R"({"do": "complete"})"},
+    {good, kStep, R"({"do": "complete", "id": 7, "fd": "m"})"},
+    {bad, kStep, R"({"do": "complete", "id": 7})"},
+    {bad, kStep, R"({"do": "complete", "id": 7, "message": "m", "fd": "m"})"},
+    {good, kStep, R"({"do": "serve", "blobs": {"c": "b"}})"},
+    {bad, kStep, R"({"do": "serve"})"},
+    {good, kStep, R"({"do": "acquire_volume", "volume": "v"})"},
+    {bad, kStep, R"({"do": "acquire_volume", "cookie": "c"})"},
+    {good, kStep, R"({"do": "relinquish_volume", "volume": "v", "invalidate": true})"},
+    {good, kStep, R"({"do": "acquire_cookie", "cookie": "c"})"},
+    {good, kStep, R"({"do": "relinquish_cookie", "cookie": "c", "retire": true})"},
+    {bad, kStep, R"({"do": "relinquish_cookie", "cookie": "c", "retire": "yes"})"},
+    {good, kStep, R"({"do": "use_cookie", "cookie": "c", "modify": true})"},
+    {good, kStep, R"({"do": "unuse_cookie", "cookie": "c", "new_size": 5})"},
+    {good, kStep, R"({"do": "unuse_cookie", "cookie": "c"})"},
+    {good, kStep, R"({"do": "invalidate", "cookie": "c", "new_size": 5})"},
+    {bad, kStep, R"({"do": "invalidate", "cookie": "c"})"},
+    {good, kStep, R"({"do": "resize", "cookie": "c", "new_size": 5})"},
+    {good, kStep, R"({"do": "prepare_read", "cookie": "c", "offset": 1, "length": 2, "i_size": 3,
+                      "flags": ["ondemand", "copy_to_cache"]})"},
+    {bad, kStep, R"({"do": "prepare_read", "cookie": "c"})"},
+    {bad, kStep, R"({"do": "prepare_read", "cookie": "c", "length": 1, "flags": ["fast"]})"},
+    {good, kStep, R"({"do": "cache_read", "cookie": "c", "length": 2, "hole": "clear"})"},
+    {bad, kStep, R"({"do": "cache_read", "cookie": "c", "length": 2, "hole": "dig"})"},
+    {good, kStep, R"({"do": "cache_write", "cookie": "c", "blob": "b", "blob_offset": 4096})"},
+    {bad, kStep, R"({"do": "cache_write", "cookie": "c"})"},
+    {good, kStep, R"({"do": "read", "cookie": "c", "slice": 4096, "download": "b"})"},
+    {bad, kStep, R"({"do": "read", "cookie": "c", "slice": 1000})"},
+    {bad, kStep, R"({"do": "read", "cookie": "c", "slice": 33554432})"},
+    {good, kStep, R"({"do": "sleep", "ms": 10})"},
+    {bad, kStep, R"({"do": "sleep"})"},
+    {bad, kStep, R"({"do": "sleep", "ms": 86400001})"},
+    {bad, kStep, R"({"do": "barrier"})"},
+    {good, kStep, R"({"do": "kill", "process": "r"})"},
+    {good, kStep, R"({"do": "kill", "task": "r"})"},
+    {bad, kStep, R"({"do": "kill", "task": "r", "process": "r"})"},
+    {bad, kStep, R"({"do": "kill"})"},
+    {good, kStep, R"({"do": "bind", "mode": "", "tag": "mine", "as": "dev2"})"},
+    {bad, kStep, R"({"do": "bind", "mode": "classic"})"},
+    {bad, kStep, R"({"do": "bind", "expect": 0})"},
+    {good, kStep, R"({"do": "disconnect", "cookie": "c"})"},
+    {bad, kStep, R"({"do": "connect"})"},
+};
+
+// Put into a step's "expect".
+const Case kExpectations[] = {
+    {good, "read_message", "0"},
+    {good, "read_message", R"("EMSGSIZE")"},
+    {bad, "read_message", R"("fine")"},
+    {bad, "read_message", "-5"},
+    {bad, "read_message", "true"},
+    {bad, "read_message", "[]"},
+    {bad, "read_message", "{}"},
+    {good, "read_message", R"({"ret": 48, "message": {"op": "OPEN", "len": 48}})"},
+    {good, "read_message", R"({"text": "cull=0"})"},
+    {bad, "read_message", R"({"ret": 0, "errno": "EIO"})"},
+    {bad, "read_message", R"({"message": {"operation": "OPEN"}})"},
+    {good, "read_message", R"({"waits": true})"},
+    {bad, "read_message", R"({"waits": false})"},
+    {bad, "read_message", R"({"waits": true, "ret": 0})"},
+    {good, "read_message", R"({"killed": true})"},
+    {good, "read_message", R"({"one_of": [0, "EIO", {"message": {"off": "0xffffffffffffffff"}}]})"},
+    {good, "read_message", R"({"by_kernel": {"6.1.192": 0, "*": {"one_of": [1, 2]}}})"},
+    {bad, "read_message", R"({"by_kernel": 0})"},
+    {bad, "read_message", R"({"one_of": [0], "ret": 0})"},
+    {good, "poll", R"({"events": []})"},
+    {bad, "poll", R"({"events": ["hup"]})"},
+};
+
+std::string with_expectation(const Case& each) {
+  return document_with(
+      kStep, std::string(R"({"do": ")") + each.pointer + R"(", "expect": )" + each.value + "}");
+}
+
+void expect_agreement(const std::string& text, Verdict verdict) {
+  const auto loaded = load_text("test.json", text);
+  EXPECT_EQ(loaded.ok(), verdict == good) << text << "\n" << (loaded ? "" : loaded.error());
+  EXPECT_EQ(schema_accepts(nlohmann::json::parse(text)), verdict == good) << text;
+}
+
+TEST(Agreement, BaseDocument) {
+  expect_agreement(base_document().dump(), good);
+}
+
+TEST(Agreement, Documents) {
+  for (const Case& each : kDocuments)
+    expect_agreement(document_with(each.pointer, each.value), each.verdict);
+}
+
+TEST(Agreement, Steps) {
+  for (const Case& each : kSteps)
+    expect_agreement(document_with(each.pointer, each.value), each.verdict);
+}
+
+TEST(Agreement, Expectations) {
+  for (const Case& each : kExpectations) expect_agreement(with_expectation(each), each.verdict);
+}
+
+// What a schema cannot say: it accepts these, the loader does not.
+const Case kOnlyTheLoaderKnows[] = {
+    {bad, "/cookies/k", R"({"volume": "w", "key": "k"})"},
+    {bad, "/setup", R"([{"task": "x", "do": "settle"}])"},
+    {bad, kStep, R"({"do": "read", "cookie": "d"})"},
+    {bad, kStep, R"({"do": "copen", "blob": "c"})"},
+    {bad, kStep, R"({"do": "copen", "message": "n", "size": 0})"},
+    {bad, kStep, R"({"do": "copen", "error": "ENONSENSE"})"},
+    {bad, kStep, R"({"do": "close", "fd": "n"})"},
+    {bad, kStep, R"({"do": "command", "text": "copen {n.id},0"})"},
+    {bad, kStep, R"({"do": "command", "text": "copen {m.idd},0"})"},
+    {bad, kStep, R"({"do": "command", "text": "copen {,0"})"},
+    {bad, kStep, R"({"do": "serve", "blobs": {"d": "b"}})"},
+    {bad, kStep, R"({"do": "serve", "blobs": {"c": "c"}})"},
+    {bad, kStep, R"({"do": "kill", "task": "x"})"},
+    {bad, kStep, R"({"do": "kill", "task": "d"})"},
+    {bad, kStep, R"({"do": "barrier", "name": "x"})"},
+    {bad, kStep, R"({"do": "poll", "expect": {"message": {}}})"},
+    {bad, kStep, R"({"do": "poll", "expect": "ENONSENSE"})"},
+    {bad, kStep, R"({"do": "poll", "expect": {"by_kernel": {"6.12.117": 0}}})"},
+    {bad, kStep, R"({"do": "poll", "expect": {"by_kernel": {"6.6": 0, "*": 0}}})"},
+    {bad, kStep, R"({"do": "read", "cookie": "c", "expect": {"data": {"blob": "x"}}})"},
+};
+
+TEST(Agreement, WhatOnlyTheLoaderKnows) {
+  for (const Case& each : kOnlyTheLoaderKnows) {
+    const std::string text = document_with(each.pointer, each.value);
+    EXPECT_FALSE(load_text("test.json", text).ok()) << text;
+    EXPECT_TRUE(schema_accepts(nlohmann::json::parse(text))) << text;
+  }
+}
+
+TEST(Agreement, TheSchemaKnowsTheLoadersVerbs) {
+  const auto verbs = schema_json()["definitions"]["step"]["properties"]["do"]["enum"];
+  EXPECT_EQ(verbs.get<std::vector<std::string>>(), verb_words());
+}
+
+TEST(Agreement, EveryScenarioPleasesBoth) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(scenarios_directory())) {
+    if (entry.path().extension() != ".json" || entry.path().filename() == "scenario.schema.json")
+      continue;
+    const auto loaded = load_file(entry.path());
+    EXPECT_TRUE(loaded.ok()) << loaded.error();
+    std::ifstream in(entry.path());
+    EXPECT_TRUE(schema_accepts(nlohmann::json::parse(in))) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace coldread::scenario
