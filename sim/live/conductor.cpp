@@ -96,6 +96,13 @@ bool Conductor::task_over(size_t task) const {
   return board_->tasks[task].state == TaskState::ended || !alive(scenario_.tasks[task].process);
 }
 
+bool Conductor::all_over(size_t process) const {
+  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    if (scenario_.tasks[i].process == process && !task_over(i)) return false;
+  }
+  return true;
+}
+
 bool Conductor::task_waits(size_t task) const {
   if (task_over(task)) return true;
   const TaskSlot& slot = board_->tasks[task];
@@ -109,11 +116,7 @@ bool Conductor::process_waits(size_t process) const {
   if (!alive(process)) return true;
   const pid_t pid = board_->pids[process];
   const char state = thread_state(pid, pid);
-  bool all_over = true;
-  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
-    if (scenario_.tasks[i].process == process) all_over = all_over && task_over(i);
-  }
-  return all_over ? state == 'D' : is_asleep(state) || is_gone(state);
+  return all_over(process) ? state == 'D' : is_asleep(state) || is_gone(state);
 }
 
 bool Conductor::everybody_waits() const {
@@ -182,9 +185,8 @@ std::string Conductor::describe_task(size_t task) const {
   std::string text =
       fmt::format("{}: {} at {}", scenario_.tasks[task].name, task_state_name(slot.state), where);
   if (slot.tid == 0) return text;
-  text += fmt::format(", thread in state {}:", thread_state(pid, slot.tid));
-  for (const std::string& function : kernel_stack(pid, slot.tid)) text += " " + function;
-  return text;
+  return text +
+         fmt::format(", state {}: {}", thread_state(pid, slot.tid), kernel_stack(pid, slot.tid));
 }
 
 player::RunReport Conductor::describe_hang() const {
@@ -196,12 +198,11 @@ player::RunReport Conductor::describe_hang() const {
     report.details.push_back(describe_task(i));
   }
   for (size_t i = 0; i < scenario_.processes.size(); ++i) {
-    if (!alive(i)) continue;
+    if (!alive(i) || !all_over(i)) continue;
     const pid_t pid = board_->pids[i];
-    std::string text =
-        fmt::format("process {}: state {}:", scenario_.processes[i], thread_state(pid, pid));
-    for (const std::string& function : kernel_stack(pid, pid)) text += " " + function;
-    report.details.push_back(text);
+    report.details.push_back(fmt::format("process {} does not end, state {}: {}",
+                                         scenario_.processes[i], thread_state(pid, pid),
+                                         kernel_stack(pid, pid)));
   }
   for (const std::string& text : waiting_kernel_threads()) report.details.push_back(text);
   report.text = fmt::format("no task got on for {} ms; still there: {}", options_.hang_after_ms,
@@ -289,15 +290,16 @@ Result<Played> Conductor::play() {
   Status ran = start_processes();
   if (ran) ran = run();
   if (!ran || played_.transcript.report) {
+    gather_records();  // before the end of one process lets another go on
     played_.clean = false;
     end_processes();
   } else {
+    gather_records();
     put_away();
     Result<nlohmann::json> disk = describe_disk(options_.cache_directory);
     if (!disk) return Error{disk.error()};
     played_.transcript.disk = std::move(*disk);
   }
-  gather_records();
   const LogFindings log = scan_kernel_log(take_kernel_log());
   if (log.fatal) return Error{"the guest's kernel failed: " + *log.fatal};
   if (!ran) return Error{ran.error()};

@@ -62,6 +62,7 @@ class Conductor {
   bool alive(size_t process) const { return board_->pids[process] != 0; }
   bool any_alive() const;
   bool task_over(size_t task) const;
+  bool all_over(size_t process) const;
   std::vector<player::Record> records_of(size_t task) const;
 
   const scenario::Scenario& scenario_;

@@ -11,6 +11,13 @@ namespace {
 constexpr pid_t kKthreadd = 2;
 constexpr int kHeadingLines = 2;  // of each of fscache's tables
 
+constexpr std::string_view kSyscallEntry = "handle_syscall";
+constexpr std::string_view kThreadEntry = "worker_thread";
+
+bool is_scheduler(std::string_view function) {
+  return function == "__switch_to" || function == "__schedule" || function == "schedule";
+}
+
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -72,20 +79,21 @@ char thread_state(pid_t pid, pid_t tid) {
   return stat ? stat->state : 'X';
 }
 
-std::vector<std::string> parse_stack(std::string_view text) {
-  std::vector<std::string> functions;
+std::string parse_stack(std::string_view text) {
+  std::string stack;
   std::istringstream in{std::string(text)};
-  std::string line;
-  while (std::getline(in, line)) {
+  for (std::string line; std::getline(in, line);) {
     const size_t blank = line.find("] ");
     if (blank == std::string::npos) continue;
-    const std::string name = line.substr(blank + 2);
-    functions.push_back(name.substr(0, name.find('+')));
+    const std::string name = line.substr(blank + 2, line.find('+') - blank - 2);
+    if (stack.empty() && is_scheduler(name)) continue;
+    if (name == kSyscallEntry || name == kThreadEntry) break;
+    stack += (stack.empty() ? "" : " < ") + name;
   }
-  return functions;
+  return stack;
 }
 
-std::vector<std::string> kernel_stack(pid_t pid, pid_t tid) {
+std::string kernel_stack(pid_t pid, pid_t tid) {
   return parse_stack(
       read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/stack"));
 }
@@ -99,9 +107,7 @@ std::vector<std::string> waiting_kernel_threads() {
   std::vector<std::string> lines;
   for_each_kernel_thread([&](pid_t pid, const StatLine& stat) {
     if (stat.state != 'D') return true;
-    std::string line = stat.name + ":";
-    for (const std::string& function : kernel_stack(pid, pid)) line += " " + function;
-    lines.push_back(line);
+    lines.push_back("kernel thread " + stat.name + ": " + kernel_stack(pid, pid));
     return true;
   });
   return lines;

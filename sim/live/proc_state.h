@@ -28,11 +28,12 @@ std::string read_file(const std::string& path);
 // The thread's state letter, 'X' if there is no such thread any more.
 char thread_state(pid_t pid, pid_t tid);
 
-// Where in the kernel a thread waits, outermost function last; empty if the kernel does not say.
-std::vector<std::string> kernel_stack(pid_t pid, pid_t tid);
+// Where in the kernel a thread waits, innermost function first: "a < b < c"; "" if it is not told.
+std::string kernel_stack(pid_t pid, pid_t tid);
 
-// Lines of /proc/PID/stack without addresses and offsets: "[<0>] schedule+0x3c/0x64" -> "schedule".
-std::vector<std::string> parse_stack(std::string_view text);
+// The same from the text of /proc/PID/stack: "[<0>] fuse_wait+0x3c/0x64" is fuse_wait. Without the
+// scheduler's functions at the beginning and the entry into the kernel at the end.
+std::string parse_stack(std::string_view text);
 
 // True if no kernel thread wants to run and no disk is at work: whatever kernel workers are about,
 // they wait for somebody else.
