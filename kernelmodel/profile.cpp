@@ -10,13 +10,13 @@ namespace {
 constexpr std::array kChanges = {
     ChangeInfo{Change::ondemand_read_in_prepare_read, "ondemand-read-in-prepare-read", "9032b6e8589f",
                "the READ hook sees every hole, not only ranges that miss wholly"},
-    ChangeInfo{Change::fd_write_position_alignment, "fd-write-position-alignment", "",
+    ChangeInfo{Change::fd_write_position_alignment, "fd-write-position-alignment", "7097c96411d2",
                "unaligned writes to the anonymous fd are refused, not rounded down"},
-    ChangeInfo{Change::cache_file_mode_0600, "cache-file-mode-0600", "",
+    ChangeInfo{Change::cache_file_mode_0600, "cache-file-mode-0600", "79aa28494638",
                "new backing files have mode 0600, not 0000"},
-    ChangeInfo{Change::prepare_ondemand_read_split, "prepare-ondemand-read-split", "",
+    ChangeInfo{Change::prepare_ondemand_read_split, "prepare-ondemand-read-split", "8669247524c7",
                "on-demand reads have an entry of their own"},
-    ChangeInfo{Change::proc_fscache_moved, "proc-fscache-moved", "",
+    ChangeInfo{Change::proc_fscache_moved, "proc-fscache-moved", "7eb5b3e3a0a5",
                "/proc/fs/fscache is a link to netfs"},
 };
 static_assert(kChanges.size() == static_cast<size_t>(Change::count));

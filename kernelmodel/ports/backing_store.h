@@ -26,6 +26,7 @@ struct FileAttributes {
   uint32_t mode = 0;        // permission bits only
   uint64_t size = 0;        // bytes
   uint32_t links = 0;
+  uint64_t sectors = 0;     // allocated, in 512 bytes (i_blocks)
 };
 
 struct FilesystemStatistics {   // kstatfs
@@ -55,6 +56,9 @@ class BackingStore {
   virtual int truncate(InodeNumber inode, uint64_t size) = 0;
   // Frees the blocks of [offset, offset+length) without changing the size (FALLOC_FL_PUNCH_HOLE).
   virtual int punch_hole(InodeNumber inode, uint64_t offset, uint64_t length) = 0;
+
+  // Zeroes the bytes of [offset, offset+length), leaving holes as they are (FALLOC_FL_ZERO_RANGE).
+  virtual int zero_range(InodeNumber inode, uint64_t offset, uint64_t length) = 0;
 
   // The xattr's length, or -ENODATA, or -ERANGE if it does not fit.
   virtual ssize_t getxattr(InodeNumber inode, std::string_view name, std::span<std::byte> value) = 0;

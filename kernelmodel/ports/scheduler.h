@@ -45,6 +45,7 @@ struct Task {
   bool fatal_signal = false;    // SIGKILL is pending (fatal_signal_pending())
   WaitReason waiting;           // valid while state == waiting
   files_struct* files = nullptr;  // shared by the tasks of one process; null: a kernel thread
+  uint64_t cwd = 0;             // working directory: an inode of the backing store
   // What lockdep knows: the classes held, in order of taking (kernelmodel/kernel/lockdep.h).
   uint8_t held_count = 0;
   uint8_t spin_count = 0;       // > 0: must not sleep

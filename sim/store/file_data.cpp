@@ -87,6 +87,31 @@ void FileData::punch_hole(uint64_t from, uint64_t to) {
   punch(from, to > size_ ? round_up(size_, kBlockSize) : to);
 }
 
+void FileData::zero(uint64_t from, uint64_t to) {
+  const auto zero_part = [&](uint64_t begin, uint64_t end) {
+    const Chunk* chunk = begin < end ? find_chunk(begin / kChunkSize) : nullptr;
+    if (chunk != nullptr && chunk->data != nullptr) {
+      std::memset(chunk->data + begin % kChunkSize, 0, end - begin);
+    }
+  };
+  const uint64_t first_block = round_up(from, kBlockSize);
+  const uint64_t last_block = to / kBlockSize * kBlockSize;
+  if (first_block > last_block) return zero_part(from, to);
+  zero_part(from, first_block);
+  punch(first_block, last_block);
+  zero_part(last_block, to);
+}
+
+uint64_t FileData::allocated_blocks() const {
+  uint64_t blocks = 0;
+  for (const Leaf& leaf : leaves_) {
+    for (uint64_t slot = 0; slot < kChunksPerLeaf; ++slot) {
+      blocks += static_cast<uint64_t>(std::popcount(leaf.chunks[slot].allocated));
+    }
+  }
+  return blocks;
+}
+
 void FileData::punch(uint64_t from, uint64_t to) {
   constexpr uint64_t kLeafSize = kChunksPerLeaf * kChunkSize;
   for (size_t i = leaf_at_or_after(from / kLeafSize); i < leaves_.size(); ++i) {

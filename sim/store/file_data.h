@@ -41,6 +41,11 @@ class FileData {
   // reaches the end of the file takes the file's last block too.
   void punch_hole(uint64_t from, uint64_t to);
 
+  // Zeroes what is allocated of [from, to): whole blocks become holes, parts of one stay data.
+  void zero(uint64_t from, uint64_t to);
+
+  uint64_t allocated_blocks() const;
+
   // The first offset >= `offset` in an allocated block / in a hole, the end of the file being one;
   // -ENXIO at or behind the end, and if there is no more data.
   int64_t seek_data(uint64_t offset) const;

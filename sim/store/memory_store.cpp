@@ -110,6 +110,7 @@ int MemoryStore::getattr(InodeNumber inode, FileAttributes* out) {
   out->size = found->data.size();
   if (found->type == FileType::directory) out->size = found->links == 0 ? 0 : kBlockSize;
   out->links = found->links;
+  out->sectors = found->data.allocated_blocks() * (kBlockSize / kSectorSize);
   return 0;
 }
 
@@ -130,6 +131,16 @@ int MemoryStore::punch_hole(InodeNumber inode, uint64_t offset, uint64_t length)
   if (read_only_) return -EROFS;
   if (offset + length > kMaxFileSize) return -EFBIG;
   found->data.punch_hole(offset, offset + length);
+  return 0;
+}
+
+int MemoryStore::zero_range(InodeNumber inode, uint64_t offset, uint64_t length) {
+  Inode* found = nullptr;
+  if (const int error = find_regular(inode, &found); error < 0) return error;
+  if (offset > kMaxOffset || length == 0 || length > kMaxOffset) return -EINVAL;
+  if (read_only_) return -EROFS;
+  if (offset + length > kMaxFileSize) return -EFBIG;
+  found->data.zero(offset, offset + length);
   return 0;
 }
 

@@ -72,6 +72,7 @@ class MemoryStore final : public BackingStore {
   int truncate(InodeNumber inode, uint64_t size) override;
   // -EINVAL: length 0, or a negative loff_t; -EFBIG: ends above kMaxFileSize; -EISDIR.
   int punch_hole(InodeNumber inode, uint64_t offset, uint64_t length) override;
+  int zero_range(InodeNumber inode, uint64_t offset, uint64_t length) override;
 
   // Names begin with "user.", "trusted." or "security." (else -EOPNOTSUPP) and have more (-EINVAL);
   // empty or above 255 bytes: -ERANGE. getxattr with an empty span gives the length.

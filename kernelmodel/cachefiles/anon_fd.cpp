@@ -1,0 +1,160 @@
+// The anonymous fd that comes with an OPEN: the daemon writes the object's data through it, and
+// answers READ requests with its ioctl.
+//
+// Models cachefiles_ondemand_fd_fops of fs/cachefiles/ondemand.c.
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "kernelmodel/cachefiles/ondemand.h"
+#include "kernelmodel/kernel/tracepoint.h"
+
+namespace coldread {
+namespace {
+
+ObjectHandle object_of(FileHandle file) { return file->get_private<cachefiles_object>(); }
+
+// Requests of the object that only its fd could answer are answered now: an unread CLOSE.
+void finish_closes(CachefilesHandle cache, int object_id) {
+  XArray<cachefiles_req>::Cursor cursor(cache->reqs);
+  for (cachefiles_req* raw = cursor.find(UINT64_MAX, CACHEFILES_REQ_NEW); raw != nullptr;
+       raw = cursor.next(UINT64_MAX, CACHEFILES_REQ_NEW)) {
+    const ReqHandle req = req_handle(raw);
+    if (req->msg.object_id != static_cast<uint32_t>(object_id) ||
+        req->msg.opcode != CACHEFILES_OP_CLOSE) {
+      continue;
+    }
+    cursor.store(nullptr);
+    req->done.complete();
+  }
+}
+
+int fd_release(Kernel& k, FileHandle file) {
+  const ObjectHandle object = object_of(file);
+  if (!object) return 0;
+  const Handle<cachefiles_ondemand_info> info = object->ondemand;
+  const CachefilesHandle cache = object->volume->cache;
+
+  cache->reqs.xa_lock().lock();
+  info->lock.lock();
+  const int object_id = info->ondemand_id;
+  info->ondemand_id = CACHEFILES_ONDEMAND_ID_CLOSED;
+  cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_CLOSE);
+  info->lock.unlock();
+  finish_closes(cache, object_id);
+  cache->reqs.xa_lock().unlock();
+
+  cache->ondemand_ids.erase(static_cast<uint64_t>(object_id));
+  if (k.trace.enabled()) {
+    trace_emit(k, "cachefiles_ondemand_fd_release", "o=%08x oid=%x", object->debug_id,
+               static_cast<unsigned>(object_id));
+  }
+  cachefiles_put_object(k, object, "PUT ondemand_fd");
+  cachefiles_put_unbind_pincount(k, cache);
+  return 0;
+}
+
+// The backing file with a reference, or 0 while there is none.
+InodeNumber get_backing_file(Kernel& k, ObjectHandle object) {
+  object->lock.lock();
+  const InodeNumber file = object->file;
+  if (file != 0) k.store.get(file);
+  object->lock.unlock();
+  return file;
+}
+
+ssize_t fd_write_iter(Kernel& k, FileHandle file, std::span<const std::byte> data, int64_t* pos) {
+  const ObjectHandle object = object_of(file);
+  const InodeNumber backing = get_backing_file(k, object);
+  if (backing == 0) return -ENOBUFS;
+
+  int64_t start = *pos;
+  uint64_t aligned_length = data.size();
+  ssize_t ret = cachefiles_prepare_object_write(k, object, backing, &start, &aligned_length,
+                                                data.size(), true);
+  if (ret >= 0) {
+    if (k.trace.enabled()) {
+      const bool rounded = !k.profile.has(Change::fd_write_position_alignment);
+      trace_emit(k, "cachefiles_ondemand_fd_write", "o=%08x iB=%x s=%llx l=%zx", object->debug_id,
+                 static_cast<unsigned>(backing), static_cast<unsigned long long>(start),
+                 rounded ? static_cast<size_t>(aligned_length) : data.size());
+    }
+    ret = cachefiles_write_object(k, object, backing, start, data);
+    if (ret > 0) *pos += ret;
+  }
+  k.store.put(backing);
+  return ret;
+}
+
+// Seeks in the backing file, whose position is its own and nobody else's.
+int64_t fd_llseek(Kernel& k, FileHandle file, int64_t offset, int whence) {
+  const ObjectHandle object = object_of(file);
+  const InodeNumber backing = get_backing_file(k, object);
+  if (backing == 0) return -ENOBUFS;
+  FileAttributes attributes;
+  int64_t ret = k.store.getattr(backing, &attributes);
+  if (ret == 0) {
+    const auto size = static_cast<int64_t>(attributes.size);
+    switch (whence) {
+      case SEEK_DATA:
+      case SEEK_HOLE:
+        ret = offset < 0 ? -ENXIO
+                         : k.store.seek(backing, static_cast<uint64_t>(offset),
+                                        whence == SEEK_DATA ? Whence::data : Whence::hole);
+        if (ret >= 0) object->file_pos = ret;
+        break;
+      case SEEK_SET:
+      case SEEK_CUR:
+      case SEEK_END:
+        ret = offset + (whence == SEEK_CUR ? object->file_pos : whence == SEEK_END ? size : 0);
+        if (ret < 0) {
+          ret = -EINVAL;
+        } else {
+          object->file_pos = ret;
+        }
+        break;
+      default:
+        ret = -EINVAL;
+    }
+  }
+  k.store.put(backing);
+  return ret;
+}
+
+int64_t fd_ioctl(Kernel& k, FileHandle file, uint32_t request, uint64_t id) {
+  const ObjectHandle object = object_of(file);
+  const CachefilesHandle cache = object->volume->cache;
+  if (request != CACHEFILES_IOC_READ_COMPLETE) return -EINVAL;
+  if (!cache->flags.test(CACHEFILES_ONDEMAND_MODE)) return -EOPNOTSUPP;
+
+  cache->reqs.xa_lock().lock();
+  XArray<cachefiles_req>::Cursor cursor(cache->reqs, id);
+  ReqHandle req = req_handle(cursor.load());
+  if (req && (req->msg.opcode != CACHEFILES_OP_READ || req->object != object)) req = {};
+  if (req) cursor.store(nullptr);
+  cache->reqs.xa_lock().unlock();
+  if (!req) return -EINVAL;
+
+  if (k.trace.enabled()) {
+    trace_emit(k, "cachefiles_ondemand_cread", "o=%08x mid=%x", object->debug_id,
+               static_cast<unsigned>(id));
+  }
+  req->done.complete();
+  return 0;
+}
+
+}  // namespace
+
+const FileOperations cachefiles_ondemand_fd_fops = {
+    .name = "[cachefiles]",
+    .release = fd_release,
+    .read = nullptr,
+    .write = nullptr,
+    .write_iter = fd_write_iter,
+    .llseek = fd_llseek,
+    .ioctl = fd_ioctl,
+    .poll = nullptr,
+    .poll_queue = nullptr,
+};
+
+}  // namespace coldread

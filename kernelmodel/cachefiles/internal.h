@@ -1,0 +1,313 @@
+// cachefiles' own structures and the functions its files share.
+//
+// Models fs/cachefiles/internal.h. A backing file or directory is an inode of the backing store, 0
+// where the kernel has a null pointer; references are those of the store's get() and put().
+#pragma once
+
+#include <array>
+#include <list>
+#include <map>
+#include <memory_resource>
+#include <string>
+
+#include "kernelmodel/cachefiles/uapi.h"
+#include "kernelmodel/fscache/fscache.h"
+#include "kernelmodel/kernel/bit_flags.h"
+#include "kernelmodel/kernel/completion.h"
+#include "kernelmodel/kernel/file.h"
+#include "kernelmodel/kernel/kernel.h"
+#include "kernelmodel/kernel/mutex.h"
+#include "kernelmodel/kernel/ref_count.h"
+#include "kernelmodel/kernel/spin_lock.h"
+#include "kernelmodel/kernel/work_queue.h"
+#include "kernelmodel/kernel/xarray.h"
+
+namespace coldread {
+
+inline constexpr uint64_t CACHEFILES_DIO_BLOCK_SIZE = 4096;
+inline constexpr int CACHEFILES_ONDEMAND_ID_CLOSED = -1;
+inline constexpr XaMark CACHEFILES_REQ_NEW = XA_MARK_1;
+inline constexpr std::string_view kCachefilesXattr = "user.CacheFiles.cache";
+
+enum cachefiles_content : uint8_t {   // saved on disk
+  CACHEFILES_CONTENT_NO_DATA = 0,
+  CACHEFILES_CONTENT_SINGLE = 1,
+  CACHEFILES_CONTENT_ALL = 2,
+  CACHEFILES_CONTENT_BACKFS_MAP = 3,
+  CACHEFILES_CONTENT_DIRTY = 4,
+};
+
+enum cachefiles_object_state : uint8_t {
+  CACHEFILES_ONDEMAND_OBJSTATE_CLOSE,
+  CACHEFILES_ONDEMAND_OBJSTATE_OPEN,
+  CACHEFILES_ONDEMAND_OBJSTATE_REOPENING,
+  CACHEFILES_ONDEMAND_OBJSTATE_DROPPING,
+};
+
+enum : unsigned {   // cachefiles_cache::flags
+  CACHEFILES_READY,
+  CACHEFILES_DEAD,
+  CACHEFILES_CULLING,
+  CACHEFILES_STATE_CHANGED,
+  CACHEFILES_ONDEMAND_MODE,
+};
+
+enum : unsigned {   // cachefiles_object::flags
+  CACHEFILES_OBJECT_USING_TMPFILE,
+};
+
+enum cachefiles_has_space_for : uint8_t {
+  cachefiles_has_space_check,
+  cachefiles_has_space_for_write,
+  cachefiles_has_space_for_create,
+};
+
+// enum fscache_why_object_killed, as the tracepoints spell it.
+enum fscache_why_object_killed : uint8_t {
+  FSCACHE_OBJECT_IS_STALE,
+  FSCACHE_OBJECT_IS_WEIRD,
+  FSCACHE_OBJECT_INVALIDATED,
+  FSCACHE_OBJECT_NO_SPACE,
+  FSCACHE_OBJECT_WAS_RETIRED,
+  FSCACHE_OBJECT_WAS_CULLED,
+  FSCACHE_VOLUME_IS_WEIRD,
+};
+
+struct cachefiles_object;
+struct cachefiles_req;
+using ObjectHandle = Handle<cachefiles_object>;
+using ReqHandle = Handle<cachefiles_req>;
+
+struct cachefiles_volume {
+  Handle<cachefiles_cache> cache;
+  VolumeHandle vcookie;
+  InodeNumber dentry = 0;
+  std::array<InodeNumber, 256> fanout{};
+  bool listed = false;
+  std::pmr::list<Handle<cachefiles_volume>>::iterator cache_link;
+};
+
+struct cachefiles_ondemand_info {
+  cachefiles_ondemand_info(Kernel& kernel, ObjectHandle owner);
+
+  Work ondemand_work;           // reopens the object
+  SpinLock lock;
+  int ondemand_id = 0;          // 0: never opened, > 0: open, -1: the fd was closed
+  cachefiles_object_state state = CACHEFILES_ONDEMAND_OBJSTATE_CLOSE;
+  ObjectHandle object;
+  Kernel* kernel;
+};
+
+struct cachefiles_object {
+  explicit cachefiles_object(Kernel& kernel);
+
+  CookieHandle cookie;
+  Handle<cachefiles_volume> volume;
+  bool listed = false;
+  std::pmr::list<ObjectHandle>::iterator cache_link;
+  InodeNumber file = 0;
+  int64_t file_pos = 0;         // of the backing file: only lseek() moves it
+  std::array<char, 352> d_name;   // the longest is 338; the length is cut to 8 bits, as in Linux
+  uint8_t d_name_len = 0;
+  uint32_t debug_id = 0;
+  cachefiles_content content_info = CACHEFILES_CONTENT_NO_DATA;
+  SpinLock lock;
+  RefCount ref;
+  BitFlags flags;
+  Handle<cachefiles_ondemand_info> ondemand;   // null outside on-demand mode
+
+  std::string_view name() const { return {d_name.data(), d_name_len}; }
+};
+
+// One message on its way to the daemon and what became of it. Only the first msg.len bytes of the
+// message mean anything.
+struct cachefiles_req {
+  cachefiles_req(Scheduler& scheduler, ObjectHandle owner);
+
+  ObjectHandle object;
+  Completion done;
+  RefCount ref;
+  int error = 0;
+  uapi::cachefiles_msg msg;
+  union {
+    uapi::cachefiles_read read;
+    struct {
+      uapi::cachefiles_open open;
+      std::array<std::byte, kLargestMessage - sizeof(uapi::cachefiles_msg) - sizeof(uapi::cachefiles_open)>
+          keys;
+    };
+  };
+};
+
+struct cachefiles_cache {
+  explicit cachefiles_cache(Kernel& kernel);
+
+  CacheHandle cache;
+  InodeNumber mnt = 0;          // the directory bound
+  InodeNumber store = 0;        // its "cache"
+  InodeNumber graveyard = 0;
+  std::pmr::list<Handle<cachefiles_volume>> volumes;
+  std::pmr::list<ObjectHandle> object_list;
+  SpinLock object_list_lock;
+  Mutex daemon_mutex;
+  WaitQueue daemon_pollwq;
+  uint32_t gravecounter = 0;
+  AtomicCount f_released;
+  uint64_t b_released = 0;
+  uint64_t b_writing = 0;
+  uint64_t frun_percent = 7, fcull_percent = 5, fstop_percent = 1;
+  uint64_t brun_percent = 7, bcull_percent = 5, bstop_percent = 1;
+  uint32_t bsize = 0;
+  unsigned bshift = 0;
+  uint64_t frun = 0, fcull = 0, fstop = 0;
+  uint64_t brun = 0, bcull = 0, bstop = 0;
+  BitFlags flags;
+  std::pmr::string rootdirname;
+  std::pmr::string tag;
+  bool have_tag = false;
+  RefCount unbind_pincount;
+  XArray<cachefiles_req> reqs;
+  uint64_t req_id_next = 0;
+  XArray<cachefiles_object> ondemand_ids;   // only the ids matter
+  uint32_t ondemand_id_next = 0;
+  uint32_t msg_id_next = 0;
+};
+using CachefilesHandle = Handle<cachefiles_cache>;
+
+// A backing inode as cachefiles marks and locks it (i_rwsem, S_KERNEL_FILE).
+struct inode_state {
+  explicit inode_state(Scheduler& scheduler);
+  Mutex rwsem;
+  bool kernel_file = false;
+};
+
+// The subsystem's globals.
+struct cachefiles_state {
+  explicit cachefiles_state(Kernel& kernel);
+
+  Pool<cachefiles_cache> cache_pool;
+  Pool<cachefiles_volume> volume_pool;
+  Pool<cachefiles_object> object_pool;
+  Pool<cachefiles_ondemand_info> info_pool;
+  Pool<cachefiles_req> req_pool;
+  std::pmr::map<InodeNumber, inode_state> inodes;
+  bool open = false;            // cachefiles_open: the device is in use
+  AtomicCount object_debug_id;
+};
+
+inline bool cachefiles_in_ondemand_mode(CachefilesHandle cache) {
+  return cache->flags.test(CACHEFILES_ONDEMAND_MODE);
+}
+inline ObjectHandle cachefiles_cres_object(const netfs_cache_resources& cres) {
+  return cres.cookie->cache_priv;
+}
+
+// --- cache.c: space and withdrawal -----------------------------------------------------------------
+int cachefiles_add_cache(Kernel& k, CachefilesHandle cache);
+// 0, -ENOBUFS (below a stop limit) or statfs' errno; may engage or end culling. Units: files, blocks.
+int cachefiles_has_space(Kernel& k, CachefilesHandle cache, uint64_t files, uint64_t blocks,
+                         cachefiles_has_space_for reason);
+void cachefiles_withdraw_cache(Kernel& k, CachefilesHandle cache);
+void cachefiles_io_error(Kernel& k, CachefilesHandle cache, const char* text);
+void cachefiles_state_changed(CachefilesHandle cache);
+
+// --- daemon.c: the device ----------------------------------------------------------------------------
+// Opens /dev/cachefiles for the current task: -EPERM, -EBUSY, or 0 and *out.
+int cachefiles_daemon_open(Kernel& k, uint32_t open_flags, FileHandle* out);
+void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache);
+void cachefiles_get_unbind_pincount(CachefilesHandle cache);
+void cachefiles_put_unbind_pincount(Kernel& k, CachefilesHandle cache);
+// The handlers of the commands that only set something (daemon_commands.cpp).
+struct cachefiles_daemon_cmd {
+  std::string_view name;
+  int (*handler)(Kernel& k, CachefilesHandle cache, std::string_view args);
+};
+std::span<const cachefiles_daemon_cmd> cachefiles_daemon_cmds();
+
+// --- interface.c: objects ----------------------------------------------------------------------------
+bool cachefiles_lookup_cookie(Kernel& k, CookieHandle cookie);
+void cachefiles_withdraw_cookie(Kernel& k, CookieHandle cookie);
+bool cachefiles_invalidate_cookie(Kernel& k, CookieHandle cookie);
+void cachefiles_resize_cookie(Kernel& k, netfs_cache_resources& cres, int64_t new_size);
+ObjectHandle cachefiles_grab_object(Kernel& k, ObjectHandle object, const char* why);
+void cachefiles_put_object(Kernel& k, ObjectHandle object, const char* why);
+void cachefiles_see_object(Kernel& k, ObjectHandle object, const char* why);
+
+// --- io.c ----------------------------------------------------------------------------------------------
+bool cachefiles_begin_operation(Kernel& k, netfs_cache_resources& cres, fscache_want_state want);
+void cachefiles_end_operation(Kernel& k, netfs_cache_resources& cres);
+// Says where [start, start + *len) is to come from, shortening *len to a boundary; sends READ and
+// waits if NETFS_SREQ_ONDEMAND is among *flags (bits) and there is a hole. netfs_inode: for the trace.
+netfs_io_source cachefiles_prepare_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
+                                        uint64_t* len, int64_t i_size, uint32_t* flags,
+                                        uint64_t netfs_inode);
+// The bytes read (zeroed gaps included), or -ENOBUFS, -ENODATA (hole mode FAIL), -ESTALE, -EIO ...
+ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
+                        std::span<std::byte> data, netfs_read_from_hole read_hole);
+ssize_t cachefiles_write(Kernel& k, netfs_cache_resources& cres, int64_t start,
+                         std::span<const std::byte> data);
+int cachefiles_prepare_write(Kernel& k, netfs_cache_resources& cres, int64_t* start, uint64_t* len,
+                             uint64_t upper_len, bool no_space_allocated_yet);
+int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber file,
+                                    int64_t* start, uint64_t* len, uint64_t upper_len,
+                                    bool no_space_allocated_yet);   // __cachefiles_prepare_write
+ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
+                                std::span<const std::byte> data);   // __cachefiles_write
+
+// --- key.c ---------------------------------------------------------------------------------------------
+void cachefiles_cook_key(ObjectHandle object);
+
+// --- namei.c -------------------------------------------------------------------------------------------
+int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
+                             std::string_view name, bool* is_new, InodeNumber* out);
+void cachefiles_put_directory(Kernel& k, InodeNumber dir);
+int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
+                      InodeNumber inode, std::string_view name, fscache_why_object_killed why);
+inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);   // made on first use
+// The caller holds the inode's rwsem. False: it is in use already.
+bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
+void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
+bool cachefiles_look_up_object(Kernel& k, ObjectHandle object);
+bool cachefiles_commit_tmpfile(Kernel& k, CachefilesHandle cache, ObjectHandle object);
+int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out);
+int cachefiles_delete_object(Kernel& k, ObjectHandle object, fscache_why_object_killed why);
+// Called with `dir` locked; unlocks it.
+int cachefiles_bury_object(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
+                           InodeNumber rep, std::string_view name, fscache_why_object_killed why);
+void cachefiles_unmark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode);
+int cachefiles_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::string_view name);
+int cachefiles_check_in_use(Kernel& k, CachefilesHandle cache, InodeNumber dir,
+                            std::string_view name);
+
+// --- ondemand.c ----------------------------------------------------------------------------------------
+ssize_t cachefiles_ondemand_daemon_read(Kernel& k, CachefilesHandle cache, UserBuffer buffer);
+int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_view args);
+int cachefiles_ondemand_restore(Kernel& k, CachefilesHandle cache, std::string_view args);
+int cachefiles_ondemand_init_object(Kernel& k, ObjectHandle object);
+void cachefiles_ondemand_clean_object(Kernel& k, ObjectHandle object);
+int cachefiles_ondemand_init_obj_info(Kernel& k, ObjectHandle object,
+                                      Handle<cachefiles_volume> volume);
+void cachefiles_ondemand_deinit_obj_info(Kernel& k, ObjectHandle object);
+int cachefiles_ondemand_read(Kernel& k, ObjectHandle object, uint64_t pos, uint64_t len);
+bool cachefiles_ondemand_is_reopening_read(ReqHandle req);
+void cachefiles_ondemand_object_worker(void* info);   // the Work that reopens an object
+// The entry of a request table as a handle.
+inline ReqHandle req_handle(cachefiles_req* req) {
+  return req != nullptr ? ReqHandle::of(*req) : ReqHandle();
+}
+
+// --- volume.c ------------------------------------------------------------------------------------------
+void cachefiles_acquire_volume(Kernel& k, VolumeHandle vcookie);
+void cachefiles_free_volume(Kernel& k, VolumeHandle vcookie);
+void cachefiles_withdraw_volume(Kernel& k, Handle<cachefiles_volume> volume);
+
+// --- xattr.c -------------------------------------------------------------------------------------------
+int cachefiles_set_object_xattr(Kernel& k, ObjectHandle object);
+int cachefiles_check_auxdata(Kernel& k, ObjectHandle object, InodeNumber file);
+int cachefiles_remove_object_xattr(Kernel& k, CachefilesHandle cache, ObjectHandle object,
+                                   InodeNumber inode);
+void cachefiles_prepare_to_write(Kernel& k, CookieHandle cookie);
+bool cachefiles_set_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume);
+int cachefiles_check_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume);
+
+}  // namespace coldread

@@ -1,0 +1,34 @@
+// What the two halves of the request queue share.
+#pragma once
+
+#include "kernelmodel/cachefiles/internal.h"
+
+namespace coldread {
+
+inline bool cachefiles_ondemand_object_is(ObjectHandle object, cachefiles_object_state state) {
+  return object->ondemand->state == state;
+}
+inline bool cachefiles_ondemand_object_is_open(ObjectHandle object) {
+  return cachefiles_ondemand_object_is(object, CACHEFILES_ONDEMAND_OBJSTATE_OPEN);
+}
+inline bool cachefiles_ondemand_object_is_close(ObjectHandle object) {
+  return cachefiles_ondemand_object_is(object, CACHEFILES_ONDEMAND_OBJSTATE_CLOSE);
+}
+inline bool cachefiles_ondemand_object_is_reopening(ObjectHandle object) {
+  return cachefiles_ondemand_object_is(object, CACHEFILES_ONDEMAND_OBJSTATE_REOPENING);
+}
+inline bool cachefiles_ondemand_object_is_dropping(ObjectHandle object) {
+  return cachefiles_ondemand_object_is(object, CACHEFILES_ONDEMAND_OBJSTATE_DROPPING);
+}
+inline void cachefiles_ondemand_set_object(ObjectHandle object, cachefiles_object_state state) {
+  object->ondemand->state = state;
+}
+
+void cachefiles_req_put(Kernel& k, ReqHandle req);   // the last one frees it
+// Takes the request out of the table and completes it; false: it is not at that id any more.
+bool cachefiles_ondemand_finish_req(CachefilesHandle cache, uint64_t msg_id, ReqHandle req,
+                                    int error);
+
+extern const FileOperations cachefiles_ondemand_fd_fops;   // anon_fd.cpp
+
+}  // namespace coldread

@@ -1,0 +1,270 @@
+// fscache: the cache records, volumes and cookies between a netfs and a cache.
+//
+// Models include/linux/fscache{,-cache}.h and fs/fscache/ (fs/netfs/fscache_*.c since 6.8). Functions
+// and states carry the kernel's names; functions of the netfs' API lose their leading underscores.
+#pragma once
+
+#include <array>
+#include <list>
+#include <map>
+#include <memory_resource>
+#include <span>
+#include <string_view>
+
+#include "kernelmodel/kernel/atomic_count.h"
+#include "kernelmodel/kernel/bit_flags.h"
+#include "kernelmodel/kernel/pool.h"
+#include "kernelmodel/kernel/ref_count.h"
+#include "kernelmodel/kernel/rw_semaphore.h"
+#include "kernelmodel/kernel/spin_lock.h"
+#include "kernelmodel/kernel/wait_queue.h"
+#include "kernelmodel/kernel/work_queue.h"
+#include "kernelmodel/netfs/netfs.h"
+
+namespace coldread {
+
+struct Kernel;
+struct cachefiles_cache;
+struct cachefiles_object;
+struct cachefiles_volume;
+
+inline constexpr size_t kNameMax = 255;
+inline constexpr TimeNs kCollisionNotice = 20 * kNsPerSecond;
+inline constexpr TimeNs kLruTimeout = 10 * kNsPerSecond;
+
+enum fscache_cache_state : uint8_t {
+  FSCACHE_CACHE_IS_NOT_PRESENT,
+  FSCACHE_CACHE_IS_PREPARING,
+  FSCACHE_CACHE_IS_ACTIVE,
+  FSCACHE_CACHE_GOT_IOERROR,
+  FSCACHE_CACHE_IS_WITHDRAWN,
+};
+
+// struct fscache_cache: a cache by name, present or not.
+struct fscache_cache {
+  fscache_cache(Scheduler& scheduler, std::string_view cache_name, uint32_t id);
+
+  RefCount ref;
+  AtomicCount n_volumes;
+  AtomicCount n_accesses;       // +1 while active
+  AtomicCount object_count;
+  WaitQueue accesses_wait;      // n_accesses reached 0
+  WaitQueue objects_wait;       // fscache_clearance_waiters
+  fscache_cache_state state = FSCACHE_CACHE_IS_NOT_PRESENT;
+  Handle<cachefiles_cache> cache_priv;
+  uint32_t debug_id;
+  bool named;
+  std::array<char, kNameMax + 1> name{};   // a tag of up to 4095 bytes is cut
+};
+
+enum : unsigned {   // fscache_volume::flags
+  FSCACHE_VOLUME_RELINQUISHED,
+  FSCACHE_VOLUME_INVALIDATE,
+  FSCACHE_VOLUME_COLLIDED_WITH,
+  FSCACHE_VOLUME_ACQUIRE_PENDING,
+  FSCACHE_VOLUME_CREATING,
+};
+
+struct fscache_volume {
+  explicit fscache_volume(Kernel& kernel);
+
+  RefCount ref;
+  AtomicCount n_cookies;
+  AtomicCount n_accesses;       // +1 while the backend's volume exists
+  WaitQueue accesses_wait;
+  BitFlags flags;
+  Work work;                    // creates it on disk
+  Kernel* kernel;
+  Handle<fscache_cache> cache;
+  Handle<cachefiles_volume> cache_priv;
+  uint32_t key_hash = 0;
+  uint32_t debug_id = 0;
+  bool hashed = false;
+  // Length byte, the key, NUL, padded with zeros to a multiple of 4.
+  std::array<uint8_t, 1 + kNameMax + 4> key{};
+  uint8_t coherency_len = 0;
+  std::array<std::byte, 255> coherency{};
+
+  std::string_view key_text() const {
+    return {reinterpret_cast<const char*>(key.data()) + 1, key[0]};
+  }
+};
+
+enum fscache_cookie_state : uint8_t {
+  FSCACHE_COOKIE_STATE_QUIESCENT,
+  FSCACHE_COOKIE_STATE_LOOKING_UP,
+  FSCACHE_COOKIE_STATE_CREATING,
+  FSCACHE_COOKIE_STATE_ACTIVE,
+  FSCACHE_COOKIE_STATE_INVALIDATING,
+  FSCACHE_COOKIE_STATE_FAILED,
+  FSCACHE_COOKIE_STATE_LRU_DISCARDING,
+  FSCACHE_COOKIE_STATE_WITHDRAWING,
+  FSCACHE_COOKIE_STATE_RELINQUISHING,
+  FSCACHE_COOKIE_STATE_DROPPED,
+};
+
+enum : unsigned {   // fscache_cookie::flags
+  FSCACHE_COOKIE_RELINQUISHED,
+  FSCACHE_COOKIE_RETIRED,
+  FSCACHE_COOKIE_IS_CACHING,
+  FSCACHE_COOKIE_NO_DATA_TO_READ,
+  FSCACHE_COOKIE_NEEDS_UPDATE,
+  FSCACHE_COOKIE_HAS_BEEN_CACHED,
+  FSCACHE_COOKIE_DISABLED,
+  FSCACHE_COOKIE_LOCAL_WRITE,
+  FSCACHE_COOKIE_NO_ACCESS_WAKE,
+  FSCACHE_COOKIE_DO_RELINQUISH,
+  FSCACHE_COOKIE_DO_WITHDRAW,
+  FSCACHE_COOKIE_DO_LRU_DISCARD,
+  FSCACHE_COOKIE_DO_PREP_TO_WRITE,
+  FSCACHE_COOKIE_HAVE_DATA,
+  FSCACHE_COOKIE_IS_HASHED,
+  FSCACHE_COOKIE_DO_INVALIDATE,
+};
+
+inline constexpr uint8_t FSCACHE_ADV_SINGLE_CHUNK = 0x01;
+inline constexpr uint8_t FSCACHE_ADV_WRITE_CACHE = 0x00;
+inline constexpr uint8_t FSCACHE_ADV_WANT_CACHE_SIZE = 0x04;
+
+enum fscache_want_state : uint8_t { FSCACHE_WANT_PARAMS, FSCACHE_WANT_READ, FSCACHE_WANT_WRITE };
+
+struct fscache_cookie {
+  explicit fscache_cookie(Kernel& kernel);
+
+  RefCount ref;
+  AtomicCount n_active;
+  AtomicCount n_accesses;
+  uint32_t debug_id = 0;
+  uint32_t inval_counter = 0;
+  SpinLock lock;
+  Kernel* kernel;
+  Handle<fscache_volume> volume;
+  Handle<cachefiles_object> cache_priv;
+  Work work;
+  BitFlags flags;
+  WaitQueue state_wait;         // wake_up_var(&cookie->state)
+  fscache_cookie_state state = FSCACHE_COOKIE_STATE_QUIESCENT;
+  TimeNs unused_at = 0;
+  bool on_lru = false;
+  std::pmr::list<Handle<fscache_cookie>>::iterator commit_link;
+  int64_t object_size = 0;
+  uint32_t key_hash = 0;
+  uint8_t advice = 0;
+  uint8_t key_len = 0;
+  uint8_t aux_len = 0;
+  std::array<std::byte, 256> key{};   // zero padded
+  std::array<std::byte, 255> aux{};
+
+  std::span<const std::byte> key_bytes() const { return {key.data(), key_len}; }
+};
+
+using CacheHandle = Handle<fscache_cache>;
+using VolumeHandle = Handle<fscache_volume>;
+using CookieHandle = Handle<fscache_cookie>;
+
+// The counters of /proc/fs/fscache/stats that cachefiles moves.
+struct fscache_statistics {
+  uint64_t n_reads = 0, n_writes = 0, n_dio_misfit = 0, n_no_write_space = 0,
+           n_no_create_space = 0, n_culled = 0, n_volumes_collision = 0, n_relinquishes = 0,
+           n_relinquishes_retire = 0, n_relinquishes_dropped = 0, n_cookies_lru_expired = 0,
+           n_cookies_lru_removed = 0, n_cookies_lru_dropped = 0, n_invalidates = 0, n_updates = 0,
+           n_resizes = 0, n_resizes_null = 0, n_acquires = 0, n_acquires_ok = 0;
+};
+
+// The subsystem's globals.
+struct fscache_state {
+  explicit fscache_state(Kernel& kernel);
+
+  Kernel& kernel;
+  Pool<fscache_cache> cache_pool;
+  Pool<fscache_volume> volume_pool;
+  Pool<fscache_cookie> cookie_pool;
+
+  RwSemaphore addremove_sem;                 // the lists of caches and volumes
+  std::pmr::list<CacheHandle> caches;
+  std::pmr::list<VolumeHandle> volumes;
+  SpinLock volume_hash_lock;
+  std::pmr::multimap<uint32_t, VolumeHandle> volume_hash;   // newest first among equals
+  SpinLock cookie_hash_lock;
+  std::pmr::multimap<uint32_t, CookieHandle> cookie_hash;
+  SpinLock lru_lock;
+  std::pmr::list<CookieHandle> lru;
+  Timer lru_timer;
+  Work lru_work;
+  AtomicCount cache_debug_id, volume_debug_id, cookie_debug_id;
+  fscache_statistics stats;
+};
+
+// --- main.c ------------------------------------------------------------------------------------------
+// Hashes `data`, whose length must be a multiple of 4, as little-endian words. The same on every
+// machine: it names directories on disk.
+uint32_t fscache_hash(uint32_t salt, std::span<const uint8_t> data);
+
+// --- cache.c -----------------------------------------------------------------------------------------
+CacheHandle fscache_lookup_cache(Kernel& k, std::string_view name, bool is_cache);  // "": any
+// The record for `name` in state PREPARING; null: it is in use (-EBUSY).
+CacheHandle fscache_acquire_cache(Kernel& k, std::string_view name);
+void fscache_put_cache(Kernel& k, CacheHandle cache, const char* where);
+void fscache_relinquish_cache(Kernel& k, CacheHandle cache);
+int fscache_add_cache(Kernel& k, CacheHandle cache, Handle<cachefiles_cache> cache_priv);
+bool fscache_cache_is_live(CacheHandle cache);
+bool fscache_begin_cache_access(Kernel& k, CacheHandle cache, const char* why);
+void fscache_end_cache_access(Kernel& k, CacheHandle cache, const char* why);
+void fscache_io_error(Kernel& k, CacheHandle cache);
+void fscache_withdraw_cache(Kernel& k, CacheHandle cache);
+void fscache_count_object(CacheHandle cache);
+void fscache_uncount_object(CacheHandle cache);
+void fscache_wait_for_objects(CacheHandle cache);
+
+// --- volume.c ----------------------------------------------------------------------------------------
+// The netfs' call. Null with *error = -ENOMEM (key longer than 255 bytes) or -EBUSY (acquired
+// already). Waits, uninterruptibly, for a relinquished volume of the same key to go.
+VolumeHandle fscache_acquire_volume(Kernel& k, std::string_view key, std::string_view cache_name,
+                                    std::span<const std::byte> coherency, int* error);
+void fscache_relinquish_volume(Kernel& k, VolumeHandle volume,
+                               std::span<const std::byte> coherency, bool invalidate);
+VolumeHandle fscache_get_volume(Kernel& k, VolumeHandle volume, const char* where);
+VolumeHandle fscache_try_get_volume(Kernel& k, VolumeHandle volume, const char* where);
+void fscache_put_volume(Kernel& k, VolumeHandle volume, const char* where);
+bool fscache_begin_volume_access(Kernel& k, VolumeHandle volume, CookieHandle cookie,
+                                 const char* why);
+void fscache_end_volume_access(Kernel& k, VolumeHandle volume, CookieHandle cookie,
+                               const char* why);
+void fscache_create_volume(Kernel& k, VolumeHandle volume, bool wait);
+void fscache_create_volume_work(void* volume);   // the volume's Work
+void fscache_withdraw_volume(Kernel& k, VolumeHandle volume);
+
+// --- cookie.c ----------------------------------------------------------------------------------------
+// The netfs' calls. Null: a bad key (0 or more than 255 bytes), bad aux, or a duplicate.
+CookieHandle fscache_acquire_cookie(Kernel& k, VolumeHandle volume, uint8_t advice,
+                                    std::span<const std::byte> key,
+                                    std::span<const std::byte> aux, int64_t object_size);
+void fscache_use_cookie(Kernel& k, CookieHandle cookie, bool will_modify);
+void fscache_unuse_cookie(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
+                          const int64_t* object_size);
+void fscache_relinquish_cookie(Kernel& k, CookieHandle cookie, bool retire);
+void fscache_invalidate(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
+                        int64_t new_size);
+CookieHandle fscache_get_cookie(Kernel& k, CookieHandle cookie, const char* where);
+void fscache_put_cookie(Kernel& k, CookieHandle cookie, const char* where);
+// The cache's.
+void fscache_cookie_lookup_negative(Kernel& k, CookieHandle cookie);
+void fscache_resume_after_invalidation(Kernel& k, CookieHandle cookie);
+void fscache_caching_failed(Kernel& k, CookieHandle cookie);
+void fscache_withdraw_cookie(Kernel& k, CookieHandle cookie);
+bool fscache_begin_cookie_access(Kernel& k, CookieHandle cookie, const char* why);
+void fscache_end_cookie_access(Kernel& k, CookieHandle cookie, const char* why);
+// The LRU list's timer ran out; and the list's worker.
+void fscache_cookie_lru_timed_out(void* kernel);
+void fscache_cookie_lru_worker(void* kernel);
+
+// --- io.c --------------------------------------------------------------------------------------------
+// 0 or -ENOBUFS. Waits while the cookie is looked up, discarded or invalidated.
+int fscache_begin_read_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie);
+int fscache_begin_write_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie,
+                                  fscache_want_state want = FSCACHE_WANT_PARAMS);
+bool fscache_wait_for_operation(Kernel& k, netfs_cache_resources& cres, fscache_want_state want);
+void fscache_end_operation(Kernel& k, netfs_cache_resources& cres);
+void fscache_resize_cookie(Kernel& k, CookieHandle cookie, int64_t new_size);
+
+}  // namespace coldread

@@ -1,0 +1,116 @@
+// Open files and descriptor tables: what the anonymous fd of an OPEN message lives in.
+//
+// Models struct file, struct files_struct and the part of fs/file.c between a driver and a process:
+// a descriptor may be reserved before there is a file behind it, and a file is released by whoever
+// drops its last reference.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory_resource>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "kernelmodel/kernel/pool.h"
+#include "kernelmodel/kernel/ref_count.h"
+#include "kernelmodel/kernel/spin_lock.h"
+#include "kernelmodel/kernel/wait_queue.h"
+#include "kernelmodel/ports/scheduler.h"
+
+namespace coldread {
+
+struct Kernel;
+class File;
+using FileHandle = Handle<File>;
+
+// A user buffer that may be bad from some byte on (a fault is -EFAULT for the whole copy).
+struct UserBuffer {
+  std::byte* data = nullptr;
+  size_t size = 0;
+  bool faults = false;
+};
+int copy_to_user(UserBuffer to, std::span<const std::byte> from);   // 0 or -EFAULT
+
+// struct file_operations. Null members: what the VFS answers in their place stands behind each.
+struct FileOperations {
+  const char* name = "";
+  int (*release)(Kernel&, FileHandle) = nullptr;
+  ssize_t (*read)(Kernel&, FileHandle, UserBuffer) = nullptr;                        // -EINVAL
+  ssize_t (*write)(Kernel&, FileHandle, std::span<const std::byte>) = nullptr;       // -EINVAL
+  // Writes at *pos and advances it: write() passes the file's own, pwrite() a copy.
+  ssize_t (*write_iter)(Kernel&, FileHandle, std::span<const std::byte>, int64_t* pos) = nullptr;
+  int64_t (*llseek)(Kernel&, FileHandle, int64_t offset, int whence) = nullptr;      // -ESPIPE
+  int64_t (*ioctl)(Kernel&, FileHandle, uint32_t request, uint64_t argument) = nullptr;  // -ENOTTY
+  uint32_t (*poll)(Kernel&, FileHandle) = nullptr;                                   // POLLOUT
+  // The queue a poller of this file waits on; null: never changes.
+  WaitQueue* (*poll_queue)(Kernel&, FileHandle) = nullptr;
+};
+
+// struct file.
+class File {
+ public:
+  File(Scheduler& scheduler, const FileOperations& operations, uint32_t open_flags)
+      : ops(&operations), flags(open_flags), count(scheduler, "file->f_count", 1) {}
+
+  const FileOperations* ops;
+  uint32_t flags;              // O_RDWR, O_WRONLY ...
+  bool seekable = true;        // FMODE_LSEEK | FMODE_PWRITE
+  int64_t pos = 0;
+  // private_data: a handle of the driver's, so that a stale one is noticed.
+  template <typename T>
+  void set_private(Handle<T> handle) {
+    static_assert(std::is_trivially_copyable_v<Handle<T>> && sizeof(handle) == sizeof(private_));
+    std::memcpy(private_.data(), &handle, sizeof(handle));
+  }
+  template <typename T>
+  Handle<T> get_private() const {
+    Handle<T> handle;
+    std::memcpy(&handle, private_.data(), sizeof(handle));
+    return handle;
+  }
+
+  RefCount count;
+
+ private:
+  alignas(void*) std::array<std::byte, 2 * sizeof(void*)> private_{};
+};
+
+// struct files_struct: one process' descriptors. rlimit is RLIMIT_NOFILE, exclusive.
+struct files_struct {
+  explicit files_struct(Kernel& kernel, int first_fd = 3, int limit = 1024);
+
+  struct Slot {
+    bool used = false;         // reserved or installed
+    FileHandle file;           // null while only reserved
+  };
+  SpinLock file_lock;
+  std::pmr::vector<Slot> slots;
+  int first_fd;                // lower ones are stdin, stdout, stderr: never handed out
+  int rlimit;
+};
+
+int get_unused_fd_flags(Kernel& kernel, uint32_t flags);        // -EMFILE; reserves the lowest
+void put_unused_fd(Kernel& kernel, int fd);
+void fd_install(Kernel& kernel, int fd, FileHandle file);       // takes over the reference
+FileHandle alloc_file(Kernel& kernel, const FileOperations& ops, uint32_t flags);
+FileHandle fget(Kernel& kernel, int fd);                        // null: -EBADF; takes a reference
+void fput(Kernel& kernel, FileHandle file);                     // the last one calls release
+int close_fd(Kernel& kernel, int fd);                           // 0, -EBADF
+void exit_files(Kernel& kernel, files_struct& files);           // closes all, lowest first
+
+// The system calls on a descriptor of the current task's process, with the VFS' own checks.
+ssize_t sys_read(Kernel& kernel, int fd, UserBuffer buffer);
+ssize_t sys_write(Kernel& kernel, int fd, std::span<const std::byte> data);
+ssize_t sys_pwrite(Kernel& kernel, int fd, std::span<const std::byte> data, int64_t offset);
+int64_t sys_lseek(Kernel& kernel, int fd, int64_t offset, int whence);
+int64_t sys_ioctl(Kernel& kernel, int fd, uint32_t request, uint64_t argument);
+// Polls one descriptor until any of `events` or the deadline (0: at once, kForever: never); returns
+// the mask (POLLNVAL for a descriptor that is not open), 0 for a timeout, -EINTR when killed.
+inline constexpr TimeNs kForever = ~TimeNs{0};
+int64_t sys_poll(Kernel& kernel, int fd, uint32_t events, TimeNs deadline);
+
+}  // namespace coldread

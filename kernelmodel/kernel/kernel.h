@@ -1,0 +1,57 @@
+// One booted kernel: what a kernel function reaches without being handed it.
+//
+// The model has no globals; everything that is one in Linux hangs off this object, and every modelled
+// function that needs it takes it as its first parameter. Thread rules: one Kernel, one Scheduler, one
+// thread. Lifetime: all ports outlive it; its memory is the scheduler's.
+#pragma once
+
+#include "kernelmodel/fscache/fscache.h"
+#include "kernelmodel/kernel/file.h"
+#include "kernelmodel/kernel/work_queue.h"
+#include "kernelmodel/ports/backing_store.h"
+#include "kernelmodel/ports/log.h"
+#include "kernelmodel/ports/scheduler.h"
+#include "kernelmodel/ports/trace.h"
+#include "kernelmodel/profile.h"
+
+namespace coldread {
+
+struct cachefiles_state;   // kernelmodel/cachefiles/internal.h
+
+inline constexpr uint64_t kPageSize = 4096;
+
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+constexpr uint64_t round_down(uint64_t value, uint64_t unit) { return value / unit * unit; }
+
+struct Kernel {
+  Kernel(Scheduler& scheduler, BackingStore& store, Trace& trace, Log& log, const Profile& profile);
+
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  Scheduler& scheduler;
+  BackingStore& store;
+  Trace& trace;
+  Log& log;
+  const Profile profile;
+
+  WorkQueue fscache_wq;      // cookies' state machines and reopened objects
+  WorkQueue system_wq;       // volumes' creation
+  Pool<File> files;
+  fscache_state fscache;     // fs/fscache's globals
+  cachefiles_state& cachefiles;  // fs/cachefiles' globals
+
+  // Boot options a scenario may set.
+  bool capable = true;       // the caller has CAP_SYS_ADMIN
+  uint64_t realtime_seconds = 1'700'000'000;  // what the clock showed at boot
+};
+
+// printk through kernel.log, at most 256 bytes.
+[[gnu::format(printf, 2, 3)]] void pr_err(Kernel& kernel, const char* format, ...);
+
+// WARN_ON: notes `text` if `condition`, and returns it.
+bool warn_on(Kernel& kernel, bool condition, std::string_view text);
+
+}  // namespace coldread

@@ -1,0 +1,44 @@
+// What the netfs library and a cache share: sources, flags and the resources of one operation.
+//
+// Models the part of include/linux/netfs.h that cachefiles sees.
+#pragma once
+
+#include <cstdint>
+
+#include "kernelmodel/kernel/pool.h"
+#include "kernelmodel/ports/backing_store.h"
+
+namespace coldread {
+
+struct fscache_cookie;
+
+// enum netfs_io_source, by meaning: the numbers differ between kernels.
+enum netfs_io_source : uint8_t {
+  NETFS_SOURCE_UNKNOWN,
+  NETFS_FILL_WITH_ZEROES,
+  NETFS_DOWNLOAD_FROM_SERVER,
+  NETFS_READ_FROM_CACHE,
+  NETFS_INVALID_READ,
+};
+const char* netfs_source_name(netfs_io_source source);   // the tracepoints': "ZERO", "DOWN" ...
+
+enum netfs_read_from_hole : uint8_t {
+  NETFS_READ_HOLE_IGNORE,
+  NETFS_READ_HOLE_CLEAR,
+  NETFS_READ_HOLE_FAIL,
+};
+
+// Flags of a subrequest, as bits.
+inline constexpr unsigned NETFS_SREQ_COPY_TO_CACHE = 0;
+inline constexpr unsigned NETFS_SREQ_ONDEMAND = 1;
+
+// struct netfs_cache_resources: from fscache_begin_read_operation() to fscache_end_operation().
+struct netfs_cache_resources {
+  Handle<fscache_cookie> cookie;   // cache_priv
+  InodeNumber file = 0;            // cache_priv2; 0 until the object's file is known
+  bool begun = false;              // ops != NULL
+  uint32_t debug_id = 0;
+  uint32_t inval_counter = 0;
+};
+
+}  // namespace coldread

@@ -1,0 +1,52 @@
+// What a run says as it goes.
+#include "sim/machine/event_log.h"
+
+#include <fmt/core.h>
+
+namespace coldread::sim {
+
+EventLog::EventLog(const Scheduler& scheduler, size_t history, OnLine on_line)
+    : scheduler_(scheduler), history_(history), on_line_(std::move(on_line)) {
+  enabled_ = true;
+}
+
+void EventLog::add_line(std::string line) {
+  const Task* task = scheduler_.current();
+  std::deque<std::string>& last = last_[task != nullptr ? task->name : "timer"];
+  if (on_line_) on_line_(line);
+  last.push_back(std::move(line));
+  if (last.size() > history_) last.pop_front();
+}
+
+void EventLog::emit(std::string_view event, std::string_view fields) {
+  const Task* task = scheduler_.current();
+  const TimeNs now = scheduler_.now();
+  names_.emplace_back(event);
+  // One processor; no interrupt, preemption or lock state to show.
+  add_line(fmt::format("{:>16}-{:<7} [000] ..... {:5}.{:06}: {}: {}",
+                       std::string_view(task != nullptr ? task->name : "<idle>").substr(0, 16),
+                       task != nullptr ? task->pid : 0, now / kNsPerSecond,
+                       now % kNsPerSecond / 1000, event, fields));
+}
+
+void EventLog::printk(std::string_view line) { emit("console", line); }
+
+void EventLog::note(ReportKind kind, std::string_view text) {
+  emit("console", fmt::format("{}: {}", report_kind_name(kind), text));
+  if (finding_) return;
+  const Task* task = scheduler_.current();
+  finding_ = player::RunReport{
+      report_kind_name(kind),
+      fmt::format("{} (task {})", text, task != nullptr ? task->name : "timer"),
+      {}};
+}
+
+std::map<std::string, std::vector<std::string>> EventLog::last_events() const {
+  std::map<std::string, std::vector<std::string>> result;
+  for (const auto& [task, lines] : last_) {
+    result.emplace(task, std::vector<std::string>(lines.begin(), lines.end()));
+  }
+  return result;
+}
+
+}  // namespace coldread::sim

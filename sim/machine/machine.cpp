@@ -1,0 +1,232 @@
+// A simulated computer from boot to power-off, and the transcript of what happened.
+#include "sim/machine/machine.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace coldread::sim {
+namespace {
+
+constexpr const char* kCacheDirectory = "/cache-disk";
+
+std::unique_ptr<SchedulingStrategy> make_strategy(const RunOptions& options) {
+  if (options.strategy == Strategy::random) return std::make_unique<RandomStrategy>(options.seed);
+  return std::make_unique<FifoStrategy>();
+}
+
+StoreOptions store_options(const scenario::Scenario& scenario) {
+  StoreOptions options;
+  options.bytes = scenario.cache_bytes;
+  return options;
+}
+
+}  // namespace
+
+Machine::PlayedTask::PlayedTask(Machine& owner, size_t task_index)
+    : machine(owner),
+      index(task_index),
+      syscalls(owner, task_index),
+      player(owner.scenario_, task_index, syscalls, owner.process_of(task_index).state,
+             [&owner, task_index](size_t, const player::Record& record) {
+               if (owner.options_.on_record && player::came_back(record)) {
+                 owner.options_.on_record(owner.scenario_.tasks[task_index].name, record);
+               }
+             }) {}
+
+Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
+                 const RunOptions& options)
+    : scenario_(scenario),
+      options_(options),
+      strategy_(make_strategy(options)),
+      scheduler_(*strategy_),
+      store_(store_options(scenario)),
+      log_(scheduler_, options.history, options.on_trace),
+      kernel_(scheduler_, store_, log_, log_, profile),
+      cache_directory_(store_.make_directory(kCacheDirectory)),
+      volumes_(scenario.volumes.size()),
+      cookies_(scenario.cookies.size()),
+      setup_wait_(scheduler_, "its turn in the setup"),
+      task_end_wait_(scheduler_, "the end of the other tasks") {
+  for (size_t i = 0; i < scenario.processes.size(); i++) {
+    processes_.push_back(std::make_unique<Process>(kernel_, MemoryStore::kRoot));
+    processes_.back()->state.cache_directory = kCacheDirectory;
+  }
+  for (const scenario::Barrier& barrier : scenario.barriers) {
+    barriers_.push_back({0, std::make_unique<WaitQueue>(scheduler_, barrier.name.c_str())});
+  }
+}
+
+void Machine::start_tasks() {
+  for (size_t i = 0; i < scenario_.tasks.size(); i++) {
+    tasks_.push_back(std::make_unique<PlayedTask>(*this, i));
+    Process& process = process_of(i);
+    Task& task = scheduler_.spawn(scenario_.tasks[i].name, false, play_task, tasks_.back().get());
+    task.files = &process.files;
+    task.cwd = process.cwd;
+    process.tasks.push_back(&task);
+    process.running++;
+    unfinished_++;
+  }
+}
+
+void Machine::play_task(void* played_task) {
+  auto& task = *static_cast<PlayedTask*>(played_task);
+  task.player.play();
+  task.machine.task_ended(task.machine.process_of(task.index));
+}
+
+void Machine::task_ended(Process& process) {
+  std::erase(process.tasks, scheduler_.current());
+  if (--process.running == 0) exit_files(kernel_, process.files);
+  unfinished_--;
+  task_end_wait_.wake_up_all();
+}
+
+void Machine::leave_if_killed(Process& process) {
+  if (!process.killed) return;
+  task_ended(process);
+  // The stack stays behind; nobody waits for this task any more.
+  while (true) scheduler_.block({"exit", "", false, true});
+}
+
+// What the netfs left behind is given back, so that the disk is as an orderly shutdown leaves it.
+void Machine::power_off(void* argument) {
+  auto& machine = *static_cast<Machine*>(argument);
+  Kernel& k = machine.kernel_;
+  for (CookieState& cookie : machine.cookies_) {
+    if (!cookie.handle) continue;
+    for (; cookie.uses > 0; cookie.uses--) fscache_unuse_cookie(k, cookie.handle, {}, nullptr);
+    fscache_relinquish_cookie(k, std::exchange(cookie.handle, {}), false);
+  }
+  for (VolumeHandle& volume : machine.volumes_) {
+    if (volume) fscache_relinquish_volume(k, std::exchange(volume, {}), {}, false);
+  }
+}
+
+RunResult Machine::run() {
+  start_tasks();
+  RunEnd end = scheduler_.run();
+  if (end.kind == RunEnd::Kind::finished) {
+    scheduler_.spawn("power-off", false, power_off, this);
+    end = scheduler_.run();
+  }
+  return collect(end);
+}
+
+RunResult Machine::collect(const RunEnd& end) {
+  RunResult result;
+  result.transcript.kernel = kernel_.profile.name;
+  for (size_t i = 0; i < tasks_.size(); i++) {
+    std::vector<player::Record> records = tasks_[i]->player.records();
+    if (!process_of(i).killed || !process_of(i).tasks.empty()) player::mark_waiting(records);
+    result.transcript.tasks.emplace(scenario_.tasks[i].name, std::move(records));
+  }
+  result.transcript.events = log_.names();
+  result.last_events = log_.last_events();
+  result.steps = scheduler_.steps();
+  report_end(end, result);
+  if (end.kind == RunEnd::Kind::finished) {
+    if (!result.transcript.report) report_leaks(result);
+    result.transcript.disk = describe_disk();
+  }
+  return result;
+}
+
+void Machine::report_end(const RunEnd& end, RunResult& result) const {
+  result.transcript.report = log_.finding();
+  if (end.kind == RunEnd::Kind::finished) return;
+  player::RunReport report{report_kind_name(end.report), end.text, {}};
+  for (const WaitingTask& task : end.waiting) {
+    report.details.push_back(fmt::format("{} waits: {} {}", task.name, task.reason.kind,
+                                         task.reason.name));
+  }
+  result.transcript.report = std::move(report);
+}
+
+// After an orderly end nothing may be left of anything.
+void Machine::report_leaks(RunResult& result) {
+  const PoolBase* pools[] = {&kernel_.files,
+                             &kernel_.fscache.cookie_pool,
+                             &kernel_.fscache.volume_pool,
+                             &kernel_.fscache.cache_pool,
+                             &kernel_.cachefiles.req_pool,
+                             &kernel_.cachefiles.object_pool,
+                             &kernel_.cachefiles.info_pool,
+                             &kernel_.cachefiles.volume_pool,
+                             &kernel_.cachefiles.cache_pool};
+  player::RunReport report{report_kind_name(ReportKind::leak), "", {}};
+  for (const PoolBase* pool : pools) {
+    if (pool->live() == 0) continue;
+    report.details.push_back(fmt::format("{} left: {}", pool->name(), pool->live()));
+  }
+  for (const MemoryStore::HeldInode& held : store_.held()) {
+    report.details.push_back(
+        fmt::format("inode {}: {} references left", held.inode, held.references));
+  }
+  if (report.details.empty()) return;
+  report.text = "something is left over after everything was given back";
+  result.transcript.report = std::move(report);
+}
+
+namespace {
+
+std::string hex_of(const std::vector<std::byte>& bytes) {
+  std::string text;
+  for (const std::byte byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned>(byte));
+  return text;
+}
+
+bool is_fanout(std::string_view name) { return name.size() == 3 && name[0] == '@'; }
+
+const char* type_name(FileType type) {
+  switch (type) {
+    case FileType::regular: return "file";
+    case FileType::directory: return "directory";
+    case FileType::other: break;
+  }
+  return "other";
+}
+
+nlohmann::json describe_entry(const MemoryStore::Entry& entry) {
+  nlohmann::json described = {{"type", type_name(entry.type)},
+                              {"mode", fmt::format("{:04o}", entry.mode)},
+                              {"xattr", nullptr}};
+  const auto xattr = entry.xattrs.find(kCachefilesXattr);
+  if (xattr != entry.xattrs.end()) described["xattr"] = hex_of(xattr->second);
+  if (entry.type == FileType::regular) {
+    described["size"] = entry.size;
+    described["data"] = nlohmann::json::array();
+    for (const Extent& extent : entry.extents) described["data"].push_back({extent.from, extent.to});
+  }
+  return described;
+}
+
+}  // namespace
+
+// The cache as Transcript::disk shows it: fan-out directories as a number, the graveyard as a count.
+nlohmann::json Machine::describe_disk() {
+  nlohmann::json disk = nlohmann::json::object();
+  for (const MemoryStore::Entry& entry : store_.dump(cache_directory_)) {
+    const size_t depth = static_cast<size_t>(std::ranges::count(entry.path, '/'));
+    const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
+    if (entry.path == "graveyard") {
+      disk["graveyard"] = 0;
+    } else if (entry.path.starts_with("graveyard/")) {
+      if (depth == 1) disk["graveyard"] = disk["graveyard"].get<int>() + 1;
+    } else if (depth == 2 && is_fanout(name)) {
+      nlohmann::json& volume = disk[entry.path.substr(0, entry.path.rfind('/'))];
+      volume["fanout"] = volume.value("fanout", 0) + 1;
+    } else if (depth >= 1) {
+      disk[entry.path] = describe_entry(entry);
+      if (depth == 1 && entry.type == FileType::directory) disk[entry.path]["fanout"] = 0;
+    }
+  }
+  return disk;
+}
+
+RunResult run(const scenario::Scenario& scenario, const RunOptions& options) {
+  return Machine(scenario, *find_profile(options.profile), options).run();
+}
+
+}  // namespace coldread::sim

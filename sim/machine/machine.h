@@ -1,0 +1,91 @@
+// One simulated computer: the modelled kernel with its disk, and the processes of a scenario.
+//
+// Thread rules: one Machine, one thread. Tasks run on the scheduler's fibers; everything that owns
+// memory belongs to the Machine and outlives their stacks.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernelmodel/cachefiles/internal.h"
+#include "kernelmodel/kernel/kernel.h"
+#include "sim/machine/event_log.h"
+#include "sim/machine/model_syscalls.h"
+#include "sim/machine/run.h"
+#include "sim/player/player.h"
+#include "sim/scheduler/scheduler.h"
+#include "sim/store/memory_store.h"
+
+namespace coldread::sim {
+
+class Machine {
+ public:
+  Machine(const scenario::Scenario& scenario, const Profile& profile, const RunOptions& options);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  RunResult run();
+
+ private:
+  friend class ModelSyscalls;
+
+  struct Process {
+    Process(Kernel& kernel, InodeNumber directory) : files(kernel), cwd(directory) {}
+    files_struct files;
+    InodeNumber cwd;
+    player::ProcessState state;
+    unsigned running = 0;          // tasks that have not ended
+    bool killed = false;
+    std::vector<Task*> tasks;
+  };
+  struct PlayedTask {
+    PlayedTask(Machine& owner, size_t task_index);
+    Machine& machine;
+    size_t index;
+    ModelSyscalls syscalls;
+    player::TaskPlayer player;
+  };
+  struct BarrierState {
+    unsigned arrived = 0;
+    std::unique_ptr<WaitQueue> queue;
+  };
+  struct CookieState {
+    CookieHandle handle;
+    int uses = 0;
+  };
+
+  static void play_task(void* played_task);
+  static void power_off(void* machine);
+  void start_tasks();
+  void task_ended(Process& process);
+  // Ends the current task if its process was killed: does not return then.
+  void leave_if_killed(Process& process);
+  Process& process_of(size_t task) { return *processes_[scenario_.tasks[task].process]; }
+
+  RunResult collect(const RunEnd& end);
+  void report_end(const RunEnd& end, RunResult& result) const;
+  void report_leaks(RunResult& result);
+  nlohmann::json describe_disk();
+
+  const scenario::Scenario& scenario_;
+  const RunOptions& options_;
+  std::unique_ptr<SchedulingStrategy> strategy_;
+  FiberScheduler scheduler_;
+  MemoryStore store_;
+  EventLog log_;
+  Kernel kernel_;
+  InodeNumber cache_directory_ = 0;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<std::unique_ptr<PlayedTask>> tasks_;
+  std::vector<BarrierState> barriers_;
+  std::vector<VolumeHandle> volumes_;
+  std::vector<CookieState> cookies_;
+  WaitQueue setup_wait_;
+  int setup_turn_ = 0;
+  size_t unfinished_ = 0;          // tasks
+  size_t serving_ = 0;             // of these, ready-made daemons with nothing to do
+  WaitQueue task_end_wait_;
+  uint64_t sequence_ = 0;
+};
+
+}  // namespace coldread::sim

@@ -1,0 +1,56 @@
+// A scenario task's system and netfs calls, answered by the modelled kernel.
+#pragma once
+
+#include "sim/player/syscalls.h"
+
+namespace coldread::sim {
+
+class Machine;
+
+class ModelSyscalls final : public player::Syscalls {
+ public:
+  ModelSyscalls(Machine& machine, size_t task) : machine_(machine), task_(task) {}
+
+  int64_t open_device(int flags) override;
+  int64_t close(int fd) override;
+  int64_t read(int fd, std::span<std::byte> data) override;
+  int64_t write(int fd, std::span<const std::byte> data) override;
+  int64_t pwrite(int fd, std::span<const std::byte> data, uint64_t offset) override;
+  int64_t lseek(int fd, int64_t offset, scenario::LseekWhence whence) override;
+  int64_t ioctl(int fd, uint32_t request, uint64_t argument) override;
+  int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) override;
+
+  int64_t acquire_volume(int volume) override;
+  int64_t relinquish_volume(int volume, bool invalidate) override;
+  int64_t acquire_cookie(int cookie) override;
+  int64_t relinquish_cookie(int cookie, bool retire) override;
+  int64_t use_cookie(int cookie, bool will_modify) override;
+  int64_t unuse_cookie(int cookie, const uint64_t* object_size) override;
+  int64_t invalidate(int cookie, uint64_t new_size) override;
+  int64_t resize(int cookie, uint64_t new_size) override;
+  int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size, uint32_t flags,
+                       player::PrepareResult* out) override;
+  int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
+                     scenario::HoleMode hole) override;
+  int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) override;
+  int64_t cookie_size(int cookie) override;
+
+  void sleep_ms(uint64_t ms) override;
+  void barrier(int barrier) override;
+  void settle() override;
+  int64_t kill(int process) override;
+  void await_setup_turn(int turn) override;
+  void end_setup_turn(int turn) override;
+  uint64_t next_sequence() override;
+
+ private:
+  // What every call ends with: a killed process' task goes no further.
+  int64_t finish(int64_t result);
+  bool has_cookie(int cookie) const;
+  int64_t poll_until_quiet(int fd, uint32_t events);
+
+  Machine& machine_;
+  size_t task_;
+};
+
+}  // namespace coldread::sim
