@@ -4,9 +4,11 @@
 #include <fmt/core.h>
 
 #include <exception>
+#include <string_view>
 
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
+#include "sim/live/guest_main.h"
 
 namespace coldread::cli {
 namespace {
@@ -43,7 +45,7 @@ int parse_and_run(int argc, char** argv) {
   add_run(app, action);
   add_profiles(app, action);
   add_schema(app, action);
-  // add_doctor(app, action);
+  add_doctor(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -57,6 +59,8 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    // Not for people: what --on kernel starts inside a guest.
+    if (argc == 3 && std::string_view(argv[1]) == "guest") return live::run_guest(argv[2]);
     return parse_and_run(argc, argv);
   } catch (const std::exception& error) {
     fmt::print(stderr, "coldread: {}\n", error.what());

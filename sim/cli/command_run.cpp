@@ -132,13 +132,22 @@ void run_one_by_one(const RunRequest& request, const std::vector<std::string>& f
     on_line = [out](std::string_view line) { fmt::print(out, "{}\n", line); };
   }
   for (size_t i = 0; i < files.size() && !stop; ++i) {
-    execute(request, files[i], stop, on_line, [&](Outcome outcome) { session.take(outcome); });
+    execute(request, files[i], stop, on_line,
+            [&](const Outcome& outcome) { session.take(outcome); });
     session.file_done(i, files[i]);
   }
 }
 
-void run_in_parallel(const RunRequest& request, const std::vector<std::string>& files,
-                     const std::atomic<bool>& stop, Session& session) {
+// Guests have a disk and memory each: many of them are no faster.
+unsigned jobs_of(const RunRequest& request) {
+  if (request.jobs > 0) return request.jobs;
+  const unsigned cpus = std::max(1u, std::thread::hardware_concurrency());
+  return request.on == Target::kernel ? std::min(cpus, 4u) : cpus;
+}
+
+void run_in_parallel(const RunRequest& request, unsigned jobs,
+                     const std::vector<std::string>& files, const std::atomic<bool>& stop,
+                     Session& session) {
   using Outcomes = std::vector<Outcome>;
   const auto work = [&](size_t i) {
     Outcomes outcomes;
@@ -146,11 +155,11 @@ void run_in_parallel(const RunRequest& request, const std::vector<std::string>& 
             [&](Outcome outcome) { outcomes.push_back(std::move(outcome)); });
     return outcomes;
   };
-  const auto take = [&](size_t i, Outcomes outcomes) {
+  const auto take = [&](size_t i, const Outcomes& outcomes) {
     for (const Outcome& outcome : outcomes) session.take(outcome);
     session.file_done(i, files[i]);
   };
-  run_batch<Outcomes>(files.size(), request.jobs, stop, work, take);
+  run_batch<Outcomes>(files.size(), jobs, stop, work, take);
 }
 
 int run_scenarios(const RunRequest& request) {
@@ -164,7 +173,11 @@ int run_scenarios(const RunRequest& request) {
   Session session(request, *outputs, files->size());
   // Lines of several runs at once would be of no use.
   const bool alone = request.verbose || request.jobs == 1 || files->size() == 1;
-  (alone ? run_one_by_one : run_in_parallel)(request, *files, stop, session);
+  if (alone) {
+    run_one_by_one(request, *files, stop, session);
+  } else {
+    run_in_parallel(request, jobs_of(request), *files, stop, session);
+  }
   return session.finish(stop);
 }
 
@@ -202,8 +215,6 @@ void add_seed(CLI::App& command, uint64_t& seed) {
 void add_run(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("run", "Replay scenarios on the model or a real kernel");
   auto request = std::make_shared<RunRequest>();
-  request->jobs = std::max(1u, std::thread::hardware_concurrency());
-
   command->add_option("PATH", request->paths, "Scenario files, or directories of them");
   add_choice(*command, "--on", "What runs them", request->on,
              {{"sim", Target::sim}, {"kernel", Target::kernel}});

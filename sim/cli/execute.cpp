@@ -32,7 +32,8 @@ Outcome without_run(const std::string& path, const std::string& profile, Verdict
 }
 
 Outcome run_one(const RunRequest& request, const scenario::Scenario& scenario,
-                const std::string& path, const std::string& profile_name, const OnLine& on_line) {
+                const std::string& path, const std::string& profile_name,
+                const std::atomic<bool>& stop, const OnLine& on_line) {
   if (!scenario.unavailable.empty()) {
     return without_run(path, profile_name, Verdict::skipped, scenario.unavailable);
   }
@@ -45,7 +46,7 @@ Outcome run_one(const RunRequest& request, const scenario::Scenario& scenario,
   if (request.on == Target::sim) {
     execute_on_sim(request, scenario, *profile, on_line, outcome);
   } else {
-    execute_on_kernel(request, scenario, *profile, on_line, outcome);
+    execute_on_kernel(request, scenario, *profile, stop, on_line, outcome);
   }
   return outcome;
 }
@@ -61,13 +62,13 @@ void execute(const RunRequest& request, const std::string& path, const std::atom
   if (request.kernel.empty()) {
     for (const std::string& profile : listed) {
       if (stop) return;
-      on_outcome(run_one(request, *scenario, path, profile, on_line));
+      on_outcome(run_one(request, *scenario, path, profile, stop, on_line));
     }
   } else if (std::find(listed.begin(), listed.end(), request.kernel) == listed.end()) {
     on_outcome(without_run(path, request.kernel, Verdict::skipped,
                            "the scenario does not list this profile"));
   } else {
-    on_outcome(run_one(request, *scenario, path, request.kernel, on_line));
+    on_outcome(run_one(request, *scenario, path, request.kernel, stop, on_line));
   }
 }
 
@@ -75,8 +76,13 @@ void judge(const scenario::Scenario& scenario, const Profile& profile,
            const player::Transcript& transcript, Outcome& outcome) {
   outcome.mismatches = player::verify(scenario, std::string(profile.name), transcript);
   if (outcome.mismatches.empty()) return;
-  // A run that a report ended early misses expectations because of it: the report is what is wrong.
-  if (!transcript.report) {
+  const auto about_report = [](const player::Mismatch& mismatch) {
+    return mismatch.pointer.starts_with("/expect/report");
+  };
+  const bool unexpected = transcript.report && std::any_of(outcome.mismatches.begin(),
+                                                           outcome.mismatches.end(), about_report);
+  // What else such a run misses, it misses because the report ended it.
+  if (!unexpected) {
     outcome.verdict = Verdict::failed;
   } else {
     outcome.verdict = transcript.report->kind == "hang" ? Verdict::hung : Verdict::broken;

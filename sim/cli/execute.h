@@ -29,7 +29,8 @@ void execute(const RunRequest& request, const std::string& path, const std::atom
 void execute_on_sim(const RunRequest& request, const scenario::Scenario& scenario,
                     const Profile& profile, const OnLine& on_line, Outcome& outcome);
 void execute_on_kernel(const RunRequest& request, const scenario::Scenario& scenario,
-                       const Profile& profile, const OnLine& on_line, Outcome& outcome);
+                       const Profile& profile, const std::atomic<bool>& stop, const OnLine& on_line,
+                       Outcome& outcome);
 
 // The verdict on a transcript: which expectations it does not meet, and how bad that is.
 void judge(const scenario::Scenario& scenario, const Profile& profile,

@@ -1,18 +1,115 @@
 // One scenario under one profile on a real kernel, and if asked, next to the model.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
 #include "sim/cli/execute.h"
+#include "sim/cli/find_scenarios.h"
+#include "sim/cli/record_text.h"
+#include "sim/live/guest.h"
 
 namespace coldread::cli {
+namespace {
 
-void execute_on_kernel(const RunRequest&, const scenario::Scenario&, const Profile& profile,
-                       const OnLine&, Outcome& outcome) {
-  if (profile.kernel_series.empty()) {
-    outcome.verdict = Verdict::skipped;
-    outcome.agreement = Agreement::not_expressible;
-    outcome.reason = "no real kernel can be built for this profile";
-    return;
+// How many interleavings of the model are tried where its first one differs from the kernel's.
+constexpr uint64_t kInterleavings = 32;
+
+// Each kernel is looked for, and if need be built, once in the life of the process.
+live::KernelLookup kernel_of(const Profile& profile) {
+  static std::mutex lock;
+  static std::map<std::string_view, live::KernelLookup> known;
+  const std::lock_guard guard(lock);
+  const auto found = known.find(profile.name);
+  if (found != known.end()) return found->second;
+  return known[profile.name] = live::find_kernel(std::string(profile.name));
+}
+
+sim::RunOptions model_options(const RunRequest& request, const Profile& profile) {
+  sim::RunOptions options;
+  options.profile = profile.name;
+  options.strategy = request.strategy;
+  options.seed = request.seed;
+  return options;
+}
+
+// Why no real kernel can play this; empty: it can.
+std::string why_not_expressible(const scenario::Scenario& scenario, const Profile& profile,
+                                const player::Transcript& model) {
+  if (profile.kernel_series.empty()) return "no real kernel can be built for this profile";
+  const bool found = model.report && model.report->kind != "hang";
+  if (found && player::verify(scenario, std::string(profile.name), model).empty()) {
+    return fmt::format("it expects {}, which only the model can see", model.report->kind);
   }
-  outcome.verdict = Verdict::environment;
-  outcome.reason = "not there yet";
+  return {};
+}
+
+// Real kernels do not say which interleaving they took: that the model has one with this outcome is
+// what agreement means.
+void compare_with_model(const RunRequest& request, const scenario::Scenario& scenario,
+                        const Profile& profile, const player::Transcript& model,
+                        const player::Transcript& real, Outcome& outcome) {
+  outcome.agreement = Agreement::agree;
+  outcome.differences = player::compare(model, real);
+  if (outcome.differences.empty()) return;
+  sim::RunOptions options = model_options(request, profile);
+  options.strategy = sim::Strategy::random;
+  for (options.seed = 1; options.seed <= kInterleavings; ++options.seed) {
+    if (player::compare(sim::run(scenario, options).transcript, real).empty()) {
+      outcome.differences.clear();
+      outcome.reason = fmt::format("as --strategy random --seed {}", options.seed);
+      return;
+    }
+  }
+  outcome.agreement = Agreement::differ;
+  if (outcome.verdict == Verdict::passed) outcome.verdict = Verdict::failed;
+}
+
+void show_records(const player::Transcript& transcript, const OnLine& on_line) {
+  std::multimap<int64_t, std::string> lines;  // in the order in which the calls came back
+  for (const auto& [task, records] : transcript.tasks) {
+    for (const player::Record& record : records) {
+      lines.emplace(record.value("seq", INT64_MAX), record_text(task, record));
+    }
+  }
+  for (const auto& [sequence, line] : lines) on_line(line);
+}
+
+void end_without_transcript(Verdict verdict, std::string reason, Outcome& outcome) {
+  outcome.verdict = verdict;
+  outcome.reason = std::move(reason);
+}
+
+}  // namespace
+
+void execute_on_kernel(const RunRequest& request, const scenario::Scenario& scenario,
+                       const Profile& profile, const std::atomic<bool>& stop, const OnLine& on_line,
+                       Outcome& outcome) {
+  const player::Transcript model = sim::run(scenario, model_options(request, profile)).transcript;
+  if (std::string why = why_not_expressible(scenario, profile, model); !why.empty()) {
+    if (request.compare) outcome.agreement = Agreement::not_expressible;
+    return end_without_transcript(Verdict::skipped, std::move(why), outcome);
+  }
+  const live::KernelLookup kernel = kernel_of(profile);
+  if (!kernel.image) {
+    const Verdict verdict = kernel.skip ? Verdict::skipped : Verdict::environment;
+    return end_without_transcript(verdict, kernel.reason, outcome);
+  }
+  live::GuestOptions options;
+  options.hang_after_ms = static_cast<int>(request.hang_after) * 1000;
+  options.blob_directories = made_blob_directories();
+  options.stop = &stop;
+  auto results = live::run_on_kernel(*kernel.image, {&scenario}, options);
+  if (!results.front()) {
+    const Verdict verdict = stop ? Verdict::skipped : Verdict::environment;
+    return end_without_transcript(verdict, results.front().error(), outcome);
+  }
+  player::Transcript& real = *results.front();
+  if (on_line) show_records(real, on_line);
+  judge(scenario, profile, real, outcome);
+  if (request.compare) compare_with_model(request, scenario, profile, model, real, outcome);
+  outcome.transcript = std::move(real);
 }
 
 }  // namespace coldread::cli

@@ -12,7 +12,7 @@
 
 #include "kernelmodel/profile.h"
 #include "sim/cli/find_scenarios.h"
-#include "sim/live/guest.h"
+#include "sim/live/kernel_image.h"
 
 namespace coldread::cli {
 namespace {
@@ -30,17 +30,18 @@ Finding program(const std::string& name, const std::string& package, const std::
   return {name, false, fmt::format("missing (package {}): {}", package, purpose)};
 }
 
-// Debian's packages without which no kernel can be built here.
-std::vector<std::string> packages_missing_for(const std::string& series) {
+// Of what building a kernel needs, Debian's packages that are not here.
+std::vector<std::string> packages_missing_for_kernel(const std::string& series) {
   std::vector<std::string> missing;
-  for (const auto& [name, package] : {std::pair{"make", "make"},
-                                      {"gcc", "gcc"},
-                                      {"flex", "flex"},
-                                      {"bison", "bison"},
-                                      {"bc", "bc"},
-                                      {"xz", "xz-utils"},
-                                      {"cpio", "cpio"}}) {
-    if (find_program(name).empty()) missing.emplace_back(package);
+  for (const auto& [program, package] : {std::pair{"make", "make"},
+                                         {"gcc", "gcc"},
+                                         {"flex", "flex"},
+                                         {"bison", "bison"},
+                                         {"bc", "bc"},
+                                         {"xz", "xz-utils"},
+                                         {"cpio", "cpio"},
+                                         {"mkfs.ext4", "e2fsprogs"}}) {
+    if (find_program(program).empty()) missing.emplace_back(package);
   }
   if (!exists("/usr/include/gelf.h")) missing.emplace_back("libelf-dev");
   if (!exists("/usr/include/openssl/ssl.h")) missing.emplace_back("libssl-dev");
@@ -52,17 +53,15 @@ std::vector<std::string> packages_missing_for(const std::string& series) {
 
 Finding kernel(const std::string& series) {
   const std::string subject = "run --on kernel, " + series;
-  if (find_program("mkfs.ext4").empty()) {
-    return {subject, false, "mkfs.ext4 is missing (package e2fsprogs): guests need a disk"};
-  }
-  if (const auto built = live::find_kernel(series)) return {subject, true, "works: " + *built};
-  const std::vector<std::string> missing = packages_missing_for(series);
-  if (missing.empty()) return {subject, true, "not built yet; the first run builds it (minutes)"};
-  const std::string list = fmt::format("{}", fmt::join(missing, " "));
+  const live::KernelLookup lookup = live::find_kernel(series, /*cached_only=*/true);
+  if (lookup.image) return {subject, true, "works: Linux " + lookup.image->release};
+  const std::vector<std::string> missing = packages_missing_for_kernel(series);
+  if (missing.empty()) return {subject, true, "not built yet; the first run does it, in minutes"};
+  const std::string packages = fmt::format("{}", fmt::join(missing, " "));
   if (geteuid() == 0 && !find_program("apt-get").empty()) {
-    return {subject, true, "not built yet; the first run installs " + list + " and builds it"};
+    return {subject, true, "not built yet; the first run does it, and installs " + packages};
   }
-  return {subject, false, "not built, and cannot be: missing packages " + list};
+  return {subject, false, "not built, and cannot be without the packages " + packages};
 }
 
 Finding fuse_device() {

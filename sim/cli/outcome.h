@@ -43,7 +43,7 @@ struct Outcome {
   std::optional<player::Transcript> transcript;
   std::map<std::string, std::vector<std::string>> last_events;  // by task
   Agreement agreement = Agreement::not_compared;
-  std::vector<player::Mismatch> differences;  // expected: the model's, got: the real kernel's
+  std::vector<player::Mismatch> differences;  // as player::compare() has them
   std::string repeat;                         // the command line that runs this one again
   std::vector<std::string> trace;             // ftrace lines, if asked for
 };

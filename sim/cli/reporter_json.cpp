@@ -34,7 +34,7 @@ Json result(const Outcome& outcome) {
     out["mismatches"] = pairs(outcome.mismatches, "expected", "got");
   }
   if (!outcome.differences.empty()) {
-    out["differences"] = pairs(outcome.differences, "model", "kernel");
+    out["differences"] = pairs(outcome.differences, "kernel", "model");
   }
   if (outcome.transcript && outcome.transcript->report) {
     const player::RunReport& report = *outcome.transcript->report;

@@ -77,7 +77,7 @@ class JunitReporter : public Reporter {
                           mismatch.got);
     }
     for (const player::Mismatch& difference : outcome.differences) {
-      text += fmt::format("{}: model {}, kernel {}\n", difference.pointer, difference.expected,
+      text += fmt::format("{}: kernel {}, model {}\n", difference.pointer, difference.expected,
                           difference.got);
     }
     if (outcome.transcript && outcome.transcript->report) {

@@ -66,7 +66,7 @@ class TextReporter : public Reporter {
       print_pair(mismatch, "expected", "got");
     }
     for (const player::Mismatch& difference : outcome.differences) {
-      print_pair(difference, "model", "kernel");
+      print_pair(difference, "kernel", "model");
     }
     if (outcome.transcript && outcome.transcript->report) {
       const player::RunReport& report = *outcome.transcript->report;

@@ -14,7 +14,7 @@ enum class Target : uint8_t { sim, kernel };
 enum class Format : uint8_t { text, json, junit };
 
 inline constexpr uint64_t kDefaultSeed = 1;
-inline constexpr unsigned kDefaultHangAfter = 10;  // seconds
+inline constexpr unsigned kDefaultHangAfter = 5;  // seconds
 
 struct RunRequest {
   std::vector<std::string> paths;  // files and directories; empty: the project's scenarios
@@ -23,7 +23,7 @@ struct RunRequest {
   uint64_t seed = kDefaultSeed;
   sim::Strategy strategy = sim::Strategy::fifo;
   Format format = Format::text;
-  unsigned jobs = 1;
+  unsigned jobs = 0;        // files at once; 0: as many as make sense here
   std::string filter;       // empty: everything
   std::string trace;        // file; empty: no trace
   std::string transcripts;  // directory; empty: none written

@@ -1,0 +1,65 @@
+// The small commands, and the help of all.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/sim/cli/command.h"
+
+namespace coldread::cli {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class OtherCommandsTest : public CommandTest {};
+
+TEST_F(OtherCommandsTest, Version) {
+  const CommandResult result = run({"--version"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, testing::MatchesRegex("coldread [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(OtherCommandsTest, EveryCommandHasHelpWithExamples) {
+  const CommandResult all = run({"--help"});
+  EXPECT_EQ(all.exit_code, 0);
+  EXPECT_THAT(all.out, HasSubstr("Exit codes:"));
+  for (const char* command : {"run", "profiles", "schema", "doctor"}) {
+    EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + command));
+    const CommandResult help = run({command, "--help"});
+    EXPECT_EQ(help.exit_code, 0) << command;
+    EXPECT_THAT(help.out, HasSubstr(std::string("Examples:\n  coldread ") + command));
+  }
+  EXPECT_THAT(all.out, testing::Not(HasSubstr("guest")));
+}
+
+TEST_F(OtherCommandsTest, Profiles) {
+  EXPECT_THAT(run({"profiles"}).out, HasSubstr("6.12.117"));
+  const json document = json::parse(run({"profiles", "--format", "json"}).out);
+  EXPECT_EQ(document["default"], "6.12.117");
+  std::vector<std::string> names;
+  for (const json& profile : document["profiles"]) {
+    names.push_back(profile["name"]);
+    EXPECT_TRUE(profile["derived"].is_boolean());
+  }
+  EXPECT_THAT(names, testing::IsSupersetOf({"rfc-v8", "6.1.192", "6.12.117"}));
+}
+
+TEST_F(OtherCommandsTest, Schema) {
+  const CommandResult result = run({"schema"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(json::parse(result.out)["$schema"], "http://json-schema.org/draft-07/schema#");
+}
+
+TEST_F(OtherCommandsTest, DoctorNeverFails) {
+  const CommandResult result = run({"doctor"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("run --on sim"));
+  EXPECT_THAT(result.out, HasSubstr("/dev/fuse"));
+  EXPECT_THAT(result.out, HasSubstr("6.12"));
+  const json document = json::parse(run({"doctor", "--format", "json"}).out);
+  EXPECT_EQ(document["findings"][0]["good"], true);
+}
+
+}  // namespace
+}  // namespace coldread::cli
