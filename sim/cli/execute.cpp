@@ -12,6 +12,8 @@
 namespace coldread::cli {
 namespace {
 
+constexpr size_t kLastEvents = 6;  // of each task, shown with a failure
+
 scenario::LoadOptions load_options() {
   scenario::LoadOptions options;
   for (const std::string& directory : made_blob_directories()) {
@@ -95,6 +97,7 @@ void execute_on_sim(const RunRequest& request, const scenario::Scenario& scenari
   options.profile = profile.name;
   options.strategy = request.strategy;
   options.seed = request.seed;
+  options.history = kLastEvents;
   if (!request.trace.empty()) {
     options.on_trace = [&](std::string_view line) { outcome.trace.emplace_back(line); };
   }

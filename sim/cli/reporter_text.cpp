@@ -1,6 +1,7 @@
 // Results for people: a line for each scenario and profile, everything known about each failure.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "sim/cli/reporter.h"
@@ -13,6 +14,9 @@ const char* mark(Verdict verdict) {
                                                                 "ERROR", "BAD",  "skip"};
   return kMarks[static_cast<size_t>(verdict)];
 }
+
+// Of one kind and one run; the first says more than all that follow from it.
+constexpr size_t kMaxShown = 10;
 
 class TextReporter : public Reporter {
  public:
@@ -62,12 +66,8 @@ class TextReporter : public Reporter {
 
  private:
   void explain(const Outcome& outcome) {
-    for (const player::Mismatch& mismatch : outcome.mismatches) {
-      print_pair(mismatch, "expected", "got");
-    }
-    for (const player::Mismatch& difference : outcome.differences) {
-      print_pair(difference, "kernel", "model");
-    }
+    print_pairs(outcome.mismatches, "expected", "got");
+    print_pairs(outcome.differences, "kernel", "model");
     if (outcome.transcript && outcome.transcript->report) {
       const player::RunReport& report = *outcome.transcript->report;
       fmt::print(out_, "       report: {}: {}\n", report.kind, report.text);
@@ -76,9 +76,23 @@ class TextReporter : public Reporter {
     for (const auto& [task, events] : outcome.last_events) {
       if (events.empty()) continue;
       fmt::print(out_, "       last events of {}:\n", task);
-      for (const std::string& event : events) fmt::print(out_, "         {}\n", event);
+      for (const std::string& event : events) {
+        // ftrace pads the task's name on the left; here it stands above.
+        const size_t start = std::min(event.find_first_not_of(' '), event.size());
+        fmt::print(out_, "         {}\n", std::string_view(event).substr(start));
+      }
     }
     if (!outcome.repeat.empty()) fmt::print(out_, "       repeat: {}\n", outcome.repeat);
+  }
+
+  void print_pairs(const std::vector<player::Mismatch>& mismatches, const char* left,
+                   const char* right) {
+    const size_t shown = std::min(mismatches.size(), kMaxShown);
+    for (size_t i = 0; i < shown; ++i) print_pair(mismatches[i], left, right);
+    if (mismatches.size() > shown) {
+      fmt::print(out_, "       ... and {} more (all with --format json)\n",
+                 mismatches.size() - shown);
+    }
   }
 
   void print_pair(const player::Mismatch& mismatch, const char* left, const char* right) {
