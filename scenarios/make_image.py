@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the EROFS image that the real-input scenarios read: usage: make_image.py MKFS OUTPUT.
 
-The tree is generated, and times, owners and UUID are fixed: the same mkfs.erofs gives the same bytes
-wherever and whenever it runs, so a scenario can expect exact offsets.
+The tree is generated, and times, owners and UUID are fixed: the same mkfs.erofs gives the same
+bytes wherever and whenever it runs, so a scenario can expect exact offsets.
 """
 
 import hashlib
