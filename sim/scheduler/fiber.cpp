@@ -30,19 +30,19 @@ constexpr size_t kStride = kStackSize + (kGuards ? kPage : 192);
 constexpr size_t kFirstChunk = 64;  // stacks
 constexpr size_t kMaxChunk = 1024;
 
-void unpoison([[maybe_unused]] const void* memory, [[maybe_unused]] size_t bytes) {
+// AddressSanitizer forgets the frames from `from` to the top of `stack`, which will never return.
+// What lies deeper has returned, and cleaning all of it would make its shadow resident.
+void forget_frames([[maybe_unused]] Stack stack, [[maybe_unused]] const void* from) {
 #if COLDREAD_ASAN
-  __asan_unpoison_memory_region(memory, bytes);
+  const std::byte* frames = static_cast<const std::byte*>(from);
+  __asan_unpoison_memory_region(frames, static_cast<size_t>(stack.bottom + kStackSize - frames));
 #endif
 }
 
 }  // namespace
 
 StackPool::~StackPool() {
-  for (const Chunk& chunk : chunks_) {
-    unpoison(chunk.memory, chunk.bytes);
-    munmap(chunk.memory, chunk.bytes);
-  }
+  for (const Chunk& chunk : chunks_) munmap(chunk.memory, chunk.bytes);
 }
 
 void StackPool::grow() {
@@ -83,8 +83,6 @@ Stack StackPool::acquire() {
   if (free_.empty()) return carve();
   const Stack stack = free_.back();
   free_.pop_back();
-  // The last owner's frames may never have returned.
-  unpoison(stack.bottom, kStackSize);
   *reinterpret_cast<uint64_t*>(stack.bottom) = Stack::kCanary;
   return stack;
 }
@@ -110,6 +108,7 @@ void Fiber::enter(Transfer transfer) {
 
 void Fiber::leave_for(Fiber& to, StackPool& pool) {
   to_ = &to;
+  forget_frames(stack_, __builtin_frame_address(0));
   pool.release(stack_);
   stack_ = Stack();
   before_switch(nullptr, to);
@@ -127,6 +126,7 @@ void Fiber::drop(StackPool& pool, [[maybe_unused]] Fiber& here) {
   before_switch(nullptr, here);
   __sanitizer_finish_switch_fiber(here.fake_stack_, nullptr, nullptr);
 #endif
+  forget_frames(stack_, context_);
   pool.release(stack_);
   *this = Fiber();
 }

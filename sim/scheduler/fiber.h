@@ -100,9 +100,10 @@ class Fiber {
     arrive(*this, boost::context::detail::jump_fcontext(to.context_, this));
   }
 
-  // As switch_to(), but nobody may come back. `pool` gets the stack; nobody may acquire it before
-  // the switch.
-  [[noreturn]] void leave_for(Fiber& to, StackPool& pool);
+  // As switch_to(), but for good: `pool` gets the stack, `to` must be started. Never returns, which
+  // only the comment says: before a call that is marked so, AddressSanitizer cleans the shadow of
+  // the whole stack and makes all of it resident.
+  void leave_for(Fiber& to, StackPool& pool);
 
   // Gives the running fiber's stack to `heir`, which runs on it from now on.
   void hand_over_to(Fiber& heir) {

@@ -193,14 +193,11 @@ void FiberScheduler::suspend(Record& record) {
 }
 
 void FiberScheduler::resume(Fiber& from, Record& next) {
-  if (!next.fiber.started()) next.fiber.start(stacks_.acquire(), task_entry, this);
+  if (!next.fiber.started())
+    next.fiber.start(stacks_.acquire(), entry_of<&FiberScheduler::run_tasks>, this);
   current_ = &next;
   next.state = TaskState::running;
   from.switch_to(next.fiber);
-}
-
-void FiberScheduler::task_entry(void* scheduler) {
-  static_cast<FiberScheduler*>(scheduler)->run_tasks();
 }
 
 // The bottom frame of a stack: runs one task and, as long as the next one needs a stack, that too.
@@ -212,10 +209,11 @@ void FiberScheduler::run_tasks() {
     Record* next = runnable_.empty() ? nullptr : &pick();
     end_task(record);
     current_ = next;
-    if (next == nullptr) record.fiber.leave_for(idle_, stacks_);
-    next->state = TaskState::running;
-    if (next->fiber.started()) record.fiber.leave_for(next->fiber, stacks_);
-    record.fiber.hand_over_to(next->fiber);
+    if (next != nullptr) next->state = TaskState::running;
+    if (next != nullptr && !next->fiber.started())
+      record.fiber.hand_over_to(next->fiber);
+    else
+      record.fiber.leave_for(next != nullptr ? next->fiber : idle_, stacks_);
   }
 }
 
@@ -241,10 +239,6 @@ void FiberScheduler::disarm(Timer& timer) {
   if (!timer.armed) return;
   timer.armed = false;
   timers_.erase({timer.expires, timer.sequence});
-}
-
-void FiberScheduler::idle_entry(void* scheduler) {
-  static_cast<FiberScheduler*>(scheduler)->idle_loop();
 }
 
 // What happens when no task can run, one thing after the other until one can.
@@ -287,7 +281,7 @@ bool FiberScheduler::release_quiet(Quiet quiet) {
 
 RunEnd FiberScheduler::run() {
   if (is_broken_) return end_;
-  if (!idle_.started()) idle_.start(stacks_.acquire(), idle_entry, this);
+  if (!idle_.started()) idle_.start(stacks_.acquire(), entry_of<&FiberScheduler::idle_loop>, this);
   make_running();
   inside_run_ = true;
   outside_.switch_to(idle_);

@@ -105,16 +105,20 @@ class FiberScheduler final : public Scheduler {
   void make_runnable(Record& record);
   void check_canary(Record& record);
 
+  // How a fiber begins.
+  template <void (FiberScheduler::*loop)()>
+  static void entry_of(void* scheduler) {
+    (static_cast<FiberScheduler*>(scheduler)->*loop)();
+  }
+
   void count_step();
   Record& pick();
   void suspend(Record& record);
   void resume(Fiber& from, Record& next);
-  static void task_entry(void* scheduler);
-  [[noreturn]] void run_tasks();
+  void run_tasks();
   void end_task(Record& record);
 
-  static void idle_entry(void* scheduler);
-  [[noreturn]] void idle_loop();
+  void idle_loop();
   bool fire_due_timers();
   bool release_quiet(Quiet quiet);
   void end_run(RunEnd::Kind kind);

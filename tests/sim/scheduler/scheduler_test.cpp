@@ -292,6 +292,13 @@ TEST_F(SchedulerTest, DroppedTasksCountAsFinished) {
   EXPECT_EQ(scheduler_.run().kind, RunEnd::Kind::finished);
 }
 
+TEST_F(SchedulerTest, OfSeveralTheOneThatRunsIsTheThreads) {
+  FiberScheduler other(fifo_);
+  ASSERT_EQ(Scheduler::running(), &other);
+  tasks_.spawn("a", [this] { EXPECT_EQ(Scheduler::running(), &scheduler_); });
+  EXPECT_EQ(scheduler_.run().kind, RunEnd::Kind::finished);
+}
+
 TEST_F(SchedulerTest, StepsCountDecisions) {
   EXPECT_EQ(scheduler_.steps(), 0u);
   for (const char* name : {"a", "b"}) tasks_.spawn(name, [this] { scheduler_.yield(); });

@@ -83,12 +83,23 @@ TEST(RandomStrategyTest, EveryInterleavingOfTwoTasksIsReached) {
 TEST(RandomStrategyTest, ATimerIsNotPreempted) {
   RandomStrategy strategy(1);
   Tasks tasks(strategy);
-  Timer timer;
-  timer.arg = &tasks.scheduler;
-  timer.fn = [](void* arg) { static_cast<Scheduler*>(arg)->preemption_point(arg); };
-  tasks.scheduler.arm(timer, 1);
-  tasks.spawn("a", [&] { EXPECT_FALSE(tasks.scheduler.block_until(kWait, 1)); });
+  struct Waker : Timer {
+    FiberScheduler* scheduler;
+    Task* task;
+  } waker;
+  waker.scheduler = &tasks.scheduler;
+  waker.task = &tasks.spawn("a", [&] { tasks.scheduler.block(kWait); });
+  waker.arg = &waker;
+  waker.fn = [](void* arg) {
+    Waker& self = *static_cast<Waker*>(arg);
+    self.scheduler->wake(*self.task);
+    self.scheduler->preemption_point(arg);
+    EXPECT_EQ(self.task->state, TaskState::runnable);
+  };
+  tasks.scheduler.arm(waker, 1);
+  const uint64_t steps_before = tasks.scheduler.steps();
   EXPECT_EQ(tasks.scheduler.run().kind, RunEnd::Kind::finished);
+  EXPECT_EQ(tasks.scheduler.steps() - steps_before, 3u);  // the task, the timer, the task
 }
 
 // A strategy sees who would run and what it is about to touch.
