@@ -180,7 +180,7 @@ Mismatches Matcher::answer(const json& expect, const std::string& pointer,
 
 Mismatches Matcher::data(const json& expect, const std::string& pointer, const scenario::Step& step,
                          const json& got) const {
-  if (!got.is_object() || !member(got, "length").is_number_unsigned())
+  if (!got.is_object() || !member(got, "length").is_number_integer())
     return {unmet(pointer, show(expect), kNothing)};
   const uint64_t length = got["length"].get<uint64_t>();
   std::string digest;

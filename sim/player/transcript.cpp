@@ -17,7 +17,7 @@ json without_seq(json record) {
 
 uint64_t seq_of(const json& object) {
   const auto seq = object.find("seq");
-  return seq != object.end() && seq->is_number_unsigned() ? seq->get<uint64_t>() : UINT64_MAX;
+  return seq != object.end() && seq->is_number_integer() ? seq->get<uint64_t>() : UINT64_MAX;
 }
 
 json report_json(const RunReport& report) {

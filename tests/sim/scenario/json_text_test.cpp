@@ -67,7 +67,8 @@ TEST(ErrnoNames, BothWays) {
   EXPECT_EQ(errno_number(""), std::nullopt);
   for (int number = 1; number < 134; ++number) {
     const std::string name = errno_name(-number);
-    if (name != "E" + std::to_string(number)) EXPECT_EQ(errno_number(name), number) << name;
+    if (name == "E" + std::to_string(number)) continue;  // no error has this number
+    EXPECT_EQ(errno_number(name), number) << name;
   }
 }
 

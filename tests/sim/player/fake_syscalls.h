@@ -1,0 +1,234 @@
+// A kernel that writes down what it is asked and answers as it was told to.
+#pragma once
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/player/message.h"
+#include "sim/player/player.h"
+#include "sim/scenario/loader.h"
+
+namespace coldread::player {
+
+// Thrown by a call that is to never come back.
+struct NeverReturns {};
+
+class FakeSyscalls : public Syscalls {
+ public:
+  static constexpr int64_t kNever = INT64_MIN;
+
+  std::vector<std::string> calls;
+  std::map<std::string, std::deque<int64_t>> answers;  // by call; without one it succeeds
+  std::deque<std::string> incoming;                    // what reads of the device bring
+  std::deque<PrepareResult> prepared;                  // else: all of it is in the cache
+  std::string cache;                                   // what cache_read finds
+  std::string last_data;                               // of the last write, pwrite, cache_write
+  int64_t size = 0;
+  bool aligned = true;
+
+  int64_t open_device(int flags) override { return called("open", {flags}, 3); }
+  int64_t close(int fd) override { return called("close", {fd}, 0); }
+  int64_t read(int fd, std::span<std::byte> data) override {
+    const int64_t ret =
+        called("read", {fd, data.size()},
+               incoming.empty() ? 0 : static_cast<int64_t>(incoming.front().size()));
+    if (ret <= 0 || incoming.empty()) return ret;
+    std::memcpy(data.data(), incoming.front().data(), incoming.front().size());
+    incoming.pop_front();
+    return ret;
+  }
+  int64_t write(int fd, std::span<const std::byte> data) override {
+    keep(data);
+    calls.push_back("write " + std::to_string(fd) + " " + last_data);
+    return answer("write", static_cast<int64_t>(data.size()));
+  }
+  int64_t pwrite(int fd, std::span<const std::byte> data, uint64_t offset) override {
+    keep(data);
+    check_alignment(data);
+    return called("pwrite", {fd, data.size(), offset}, static_cast<int64_t>(data.size()));
+  }
+  int64_t lseek(int fd, int64_t offset, scenario::LseekWhence whence) override {
+    return called("lseek", {fd, offset, static_cast<int>(whence)}, 0);
+  }
+  int64_t ioctl(int fd, uint32_t request, uint64_t argument) override {
+    return called("ioctl", {fd, request, argument}, 0);
+  }
+  int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) override {
+    return called("poll", {fd, events, timeout_ms, until_quiet},
+                  until_quiet && incoming.empty() ? 0 : POLLIN);
+  }
+
+  int64_t acquire_volume(int volume) override { return called("acquire_volume", {volume}, 0); }
+  int64_t relinquish_volume(int volume, bool invalidate) override {
+    return called("relinquish_volume", {volume, invalidate}, 0);
+  }
+  int64_t acquire_cookie(int cookie) override { return called("acquire_cookie", {cookie}, 0); }
+  int64_t relinquish_cookie(int cookie, bool retire) override {
+    return called("relinquish_cookie", {cookie, retire}, 0);
+  }
+  int64_t use_cookie(int cookie, bool will_modify) override {
+    return called("use_cookie", {cookie, will_modify}, 0);
+  }
+  int64_t unuse_cookie(int cookie, const uint64_t* object_size) override {
+    return object_size == nullptr ? called("unuse_cookie", {cookie}, 0)
+                                  : called("unuse_cookie", {cookie, *object_size}, 0);
+  }
+  int64_t invalidate(int cookie, uint64_t new_size) override {
+    return called("invalidate", {cookie, new_size}, 0);
+  }
+  int64_t resize(int cookie, uint64_t new_size) override {
+    return called("resize", {cookie, new_size}, 0);
+  }
+  int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size, uint32_t flags,
+                       PrepareResult* out) override {
+    *out = {Source::read_from_cache, length, 0};
+    if (!prepared.empty()) {
+      *out = prepared.front();
+      prepared.pop_front();
+    }
+    return called("prepare_read", {cookie, start, length, i_size, flags}, 0);
+  }
+  int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
+                     scenario::HoleMode hole) override {
+    check_alignment(data);
+    std::fill(data.begin(), data.end(), std::byte{0});
+    if (start < cache.size())
+      std::memcpy(data.data(), cache.data() + start, std::min(data.size(), cache.size() - start));
+    return called("cache_read", {cookie, start, data.size(), static_cast<int>(hole)},
+                  static_cast<int64_t>(data.size()));
+  }
+  int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) override {
+    keep(data);
+    check_alignment(data);
+    return called("cache_write", {cookie, start, data.size()}, static_cast<int64_t>(data.size()));
+  }
+  int64_t cookie_size(int cookie) override { return called("cookie_size", {cookie}, size); }
+
+  void sleep_ms(uint64_t ms) override { called("sleep", {ms}, 0); }
+  void barrier(int barrier) override { called("barrier", {barrier}, 0); }
+  void settle() override { called("settle", {}, 0); }
+  int64_t kill(int process) override { return called("kill", {process}, 0); }
+  void await_setup_turn(int turn) override { called("await_setup_turn", {turn}, 0); }
+  void end_setup_turn(int turn) override { called("end_setup_turn", {turn}, 0); }
+  uint64_t next_sequence() override { return sequence_++; }
+
+ private:
+  struct Argument {
+    template <typename T>
+    Argument(T value) : text(std::to_string(value)) {}  // NOLINT(*-explicit-*)
+    std::string text;
+  };
+
+  int64_t called(const char* name, std::initializer_list<Argument> arguments, int64_t fallback) {
+    std::string text = name;
+    for (const Argument& argument : arguments) text += " " + argument.text;
+    calls.push_back(text);
+    return answer(name, fallback);
+  }
+
+  int64_t answer(const std::string& name, int64_t fallback) {
+    auto& queue = answers[name];
+    if (queue.empty()) return fallback;
+    const int64_t ret = queue.front();
+    queue.pop_front();
+    if (ret == kNever) throw NeverReturns{};
+    return ret;
+  }
+
+  void keep(std::span<const std::byte> data) {
+    last_data.assign(reinterpret_cast<const char*>(data.data()), data.size());
+  }
+  void check_alignment(std::span<const std::byte> data) {
+    aligned = aligned && reinterpret_cast<uintptr_t>(data.data()) % 4096 == 0;
+  }
+
+  uint64_t sequence_ = 0;
+};
+
+// --- messages as the kernel sends them
+// ---------------------------------------------------------------
+
+template <typename T>
+void put(std::string& bytes, T value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+inline std::string header(uint32_t id, uint32_t opcode, size_t length, uint32_t object) {
+  std::string bytes;
+  put(bytes, id);
+  put(bytes, opcode);
+  put(bytes, static_cast<uint32_t>(length));
+  put(bytes, object);
+  return bytes;
+}
+
+inline std::string open_bytes(uint32_t id, uint32_t object, const std::string& volume,
+                              const std::string& cookie, int32_t fd) {
+  std::string bytes = header(id, kOpOpen, 32 + volume.size() + 1 + cookie.size(), object);
+  put(bytes, static_cast<uint32_t>(volume.size() + 1));
+  put(bytes, static_cast<uint32_t>(cookie.size()));
+  put(bytes, fd);
+  put(bytes, uint32_t{0});
+  return bytes + volume + '\0' + cookie;
+}
+
+inline std::string read_bytes(uint32_t id, uint32_t object, uint64_t off, uint64_t length) {
+  std::string bytes = header(id, kOpRead, 32, object);
+  put(bytes, off);
+  put(bytes, length);
+  return bytes;
+}
+
+inline std::string close_bytes(uint32_t id, uint32_t object) {
+  return header(id, kOpClose, 16, object);
+}
+
+// --- a scenario of one task
+// ------------------------------------------------------------------------------
+
+// "b" is a blob of 10000 bytes, "c" a cookie with key "key" in volume "v", "dev" is opened first
+// and a message "m" read last, so that steps may name both.
+inline scenario::Scenario one_task(const std::string& steps, const std::string& more = "") {
+  const std::string text = R"({
+    "version": 1, "title": "t", "kernels": ["6.1.192", "6.12.117"],
+    "blobs": {"b": {"size": 10000, "pattern": "noise"}},
+    "volumes": {"v": {"key": "erofs,v"}}, "cookies": {"c": {"volume": "v", "key": "key"}},
+    "tasks": {"t": [)" + steps +
+                           R"(],
+              "names": {"process": "t", "steps": [{"do": "open"}, {"do": "read_message"}]}})" +
+                           more + "}";
+  auto loaded = scenario::load_text("test.json", text);
+  if (!loaded) throw std::runtime_error(loaded.error());
+  return std::move(*loaded);
+}
+
+// One task that plays its steps on a FakeSyscalls.
+struct Stage {
+  explicit Stage(const std::string& steps, const std::string& more = "")
+      : scenario(one_task(steps, more)), player(scenario, 0, syscalls, process) {
+    process.cache_directory = "/a/cache";
+    process.fds["dev"] = 3;
+  }
+
+  // Plays until the end, or until a call never comes back.
+  const std::vector<Record>& play() {
+    try {
+      player.play();
+    } catch (const NeverReturns&) {
+    }
+    return player.records();
+  }
+
+  scenario::Scenario scenario;
+  FakeSyscalls syscalls;
+  ProcessState process;
+  TaskPlayer player;
+};
+
+}  // namespace coldread::player

@@ -1,0 +1,202 @@
+// Each verb becomes its call, and the record says what came of it.
+#include "sim/player/player.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "tests/sim/player/fake_syscalls.h"
+
+namespace coldread::player {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Calls = std::vector<std::string>;
+
+// The record of the task's last step, without what all records have.
+nlohmann::json last(Stage& stage) {
+  nlohmann::json record = stage.play().back();
+  for (const char* name : {"step", "do", "seq"}) record.erase(name);
+  return record;
+}
+
+TEST(Player, EachVerbIsItsCall) {
+  const std::pair<const char*, const char*> verbs[] = {
+      {R"({"do": "open", "flags": "rdonly"})", "open 0"},
+      {R"({"do": "close"})", "close 3"},
+      {R"({"do": "lseek", "fd": "dev", "offset": -5, "whence": "end"})", "lseek 3 -5 2"},
+      {R"({"do": "poll", "events": ["in", "out"], "timeout_ms": 7})", "poll 3 5 7 0"},
+      {R"({"do": "poll"})", "poll 3 1 -1 0"},
+      {R"({"do": "complete", "id": 9, "fd": "dev"})", "ioctl 3 1074042881 9"},
+      {R"({"do": "copen", "id": 9, "error": "ENOENT"})", "write 3 copen 9,-2"},
+      {R"({"do": "pwrite", "fd": "dev", "blob": "b", "offset": 4096})", "pwrite 3 5904 4096"},
+      {R"({"do": "acquire_volume", "volume": "v"})", "acquire_volume 0"},
+      {R"({"do": "relinquish_volume", "volume": "v", "invalidate": true})",
+       "relinquish_volume 0 1"},
+      {R"({"do": "acquire_cookie", "cookie": "c"})", "acquire_cookie 0"},
+      {R"({"do": "relinquish_cookie", "cookie": "c"})", "relinquish_cookie 0 0"},
+      {R"({"do": "use_cookie", "cookie": "c", "modify": true})", "use_cookie 0 1"},
+      {R"({"do": "unuse_cookie", "cookie": "c"})", "unuse_cookie 0"},
+      {R"({"do": "unuse_cookie", "cookie": "c", "new_size": 8})", "unuse_cookie 0 8"},
+      {R"({"do": "invalidate", "cookie": "c", "new_size": 8})", "invalidate 0 8"},
+      {R"({"do": "resize", "cookie": "c", "new_size": 8})", "resize 0 8"},
+      {R"({"do": "prepare_read", "cookie": "c", "length": 5, "i_size": 6, "flags": ["ondemand"]})",
+       "prepare_read 0 0 5 6 1"},
+      {R"({"do": "cache_read", "cookie": "c", "offset": 1, "length": 5, "hole": "clear"})",
+       "cache_read 0 1 5 1"},
+      {R"({"do": "cache_write", "cookie": "c", "blob": "b", "length": 12288})",
+       "cache_write 0 0 12288"},
+      {R"({"do": "sleep", "ms": 5})", "sleep 5"},
+      {R"({"do": "settle"})", "settle"},
+  };
+  for (const auto& [step, call] : verbs) {
+    Stage stage(step);
+    const Record record = stage.play().at(0);
+    EXPECT_THAT(stage.syscalls.calls, ElementsAre(call));
+    EXPECT_TRUE(record.contains("ret")) << record;
+    EXPECT_EQ(record["seq"], 0);
+    EXPECT_TRUE(stage.syscalls.aligned) << step;
+  }
+}
+
+TEST(Player, ErrorsAreNamed) {
+  Stage stage(R"({"do": "acquire_volume", "volume": "v"}, {"do": "settle"})");
+  stage.syscalls.answers["acquire_volume"] = {-EBUSY};
+  const auto& records = stage.play();
+  EXPECT_EQ(records.at(0).dump(),
+            R"({"do":"acquire_volume","errno":"EBUSY","seq":0,"step":"/tasks/t/0"})");
+  EXPECT_EQ(records.at(1).dump(), R"({"do":"settle","ret":0,"seq":1,"step":"/tasks/t/1"})");
+}
+
+TEST(Player, OpenNamesTheFile) {
+  Stage stage(R"({"do": "open", "as": "second"}, {"do": "close", "fd": "second"})");
+  stage.syscalls.answers["open"] = {8};
+  stage.play();
+  EXPECT_THAT(stage.syscalls.calls, ElementsAre("open " + std::to_string(O_RDWR), "close 8"));
+}
+
+TEST(Player, AFileThatDidNotOpenIsSkipped) {
+  Stage stage(R"({"do": "open", "as": "second"}, {"do": "close", "fd": "second"})");
+  stage.syscalls.answers["open"] = {-EBUSY};
+  EXPECT_EQ(last(stage).dump(), R"({"skipped":"no file \"second\""})");
+  EXPECT_EQ(stage.syscalls.calls.size(), 1u);
+}
+
+TEST(Player, CommandsCountTheDirectoryAsItsPlaceholder) {
+  Stage stage(R"({"do": "command", "text": "dir {CACHE}"})");
+  EXPECT_EQ(last(stage).dump(), R"({"asked":11,"ret":11})");
+  EXPECT_EQ(stage.syscalls.last_data, "dir /a/cache");
+
+  Stage cut(R"({"do": "command", "text": "dir {CACHE}"})");
+  cut.syscalls.answers["write"] = {4};
+  EXPECT_EQ(last(cut).dump(), R"({"asked":11,"ret":4})");
+
+  Stage raw(R"({"do": "command", "text_hex": "7b43414348457d"})");
+  EXPECT_EQ(last(raw).dump(), R"({"asked":7,"ret":7})");
+  EXPECT_EQ(raw.syscalls.last_data, "{CACHE}");
+}
+
+TEST(Player, MessagesAreReadAndAnswered) {
+  Stage stage(R"({"do": "read_message", "as": "o"}, {"do": "copen", "message": "o", "blob": "b"},
+                 {"do": "read_message", "as": "r", "size": 64},
+                 {"do": "pwrite", "fd": "o", "blob": "b"},
+                 {"do": "complete", "message": "r"},
+                 {"do": "command", "text": "{o.id} {o.object} {o.fd} {r.off} {r.length}"})");
+  stage.syscalls.incoming = {open_bytes(5, 2, "erofs,v", "key", 12), read_bytes(6, 2, 4096, 8192)};
+  const auto& records = stage.play();
+  EXPECT_EQ(records.at(0)["message"]["cookie"], "key");
+  EXPECT_EQ(records.at(0)["ret"], 43);
+  EXPECT_EQ(records.at(1)["asked"], 13);
+  EXPECT_EQ(records.at(2)["message"]["length"], 8192);
+  EXPECT_THAT(stage.syscalls.calls,
+              ElementsAre("read 3 1024", "write 3 copen 5,10000", "read 3 64", "pwrite 12 10000 0",
+                          "ioctl 12 1074042881 6", "write 3 5 2 12 4096 8192"));
+}
+
+TEST(Player, AMessageThatNeverCameSkipsItsAnswers) {
+  for (const char* step : {R"({"do": "copen", "size": 0})", R"({"do": "complete"})",
+                           R"({"do": "command", "text": "copen {m.id},0"})"}) {
+    Stage stage(step);
+    EXPECT_EQ(last(stage).dump(), R"({"skipped":"no message \"m\""})");
+    EXPECT_THAT(stage.syscalls.calls, IsEmpty());
+  }
+}
+
+TEST(Player, CompletingAReadOfAnUnknownObjectIsSkipped) {
+  Stage stage(R"({"do": "read_message"}, {"do": "complete"})");
+  stage.syscalls.incoming = {read_bytes(6, 2, 0, 4096)};
+  EXPECT_EQ(last(stage).dump(), R"({"skipped":"no file of object 2"})");
+}
+
+TEST(Player, ReadingNothingOrTheState) {
+  Stage nothing(R"({"do": "read_message"})");
+  EXPECT_EQ(last(nothing).dump(), R"({"ret":0})");
+  Stage state(R"({"do": "read_message"})");
+  state.syscalls.incoming = {"cull=0 frun=9"};
+  EXPECT_EQ(last(state).dump(), R"({"ret":13,"text":"cull=0 frun=9"})");
+}
+
+TEST(Player, PollShowsEvents) {
+  Stage ready(R"({"do": "poll"})");
+  ready.syscalls.answers["poll"] = {POLLIN | POLLOUT};
+  EXPECT_EQ(last(ready).dump(), R"({"events":["in","out"],"ret":1})");
+  Stage late(R"({"do": "poll", "timeout_ms": 1})");
+  late.syscalls.answers["poll"] = {0};
+  EXPECT_EQ(last(late).dump(), R"({"events":[],"ret":0})");
+}
+
+TEST(Player, PrepareReadAndCacheReadShowWhatTheyBrought) {
+  Stage prepare(R"({"do": "prepare_read", "cookie": "c", "length": 8192})");
+  prepare.syscalls.prepared = {{Source::download_from_server, 4096, 3}};
+  EXPECT_EQ(last(prepare).dump(), R"({"flags":["ondemand","copy_to_cache"],"length":4096,"ret":0,)"
+                                  R"("source":"DOWNLOAD_FROM_SERVER"})");
+  Stage read(R"({"do": "cache_read", "cookie": "c", "length": 3})");
+  read.syscalls.cache = "abc";
+  EXPECT_EQ(last(read)["data"].dump(),
+            R"({"length":3,"sha256":)"
+            R"("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})");
+}
+
+TEST(Player, WritesAreFilledWithZerosBeyondTheBlob) {
+  Stage stage(R"({"do": "pwrite", "fd": "dev", "blob": "b", "offset": 8192, "length": 4096})");
+  stage.play();
+  const auto& bytes = stage.scenario.blobs[0].bytes;
+  std::string expected(reinterpret_cast<const char*>(bytes.data()) + 8192, 10000 - 8192);
+  expected.resize(4096, '\0');
+  EXPECT_EQ(stage.syscalls.last_data, expected);
+}
+
+TEST(Player, SetupTurns) {
+  Stage stage(R"({"do": "settle"})", R"(, "setup": [
+      {"task": "names", "do": "settle"}, {"task": "t", "do": "bind"}])");
+  stage.play();
+  EXPECT_EQ(stage.syscalls.calls.front(), "await_setup_turn 1");
+  EXPECT_EQ(stage.syscalls.calls.at(2), "end_setup_turn 1");
+  EXPECT_EQ(stage.syscalls.calls.at(stage.syscalls.calls.size() - 2), "await_setup_turn 5");
+  EXPECT_EQ(stage.syscalls.calls.back(), "settle");
+}
+
+TEST(Player, RecordsAreShownBeforeAndAfter) {
+  const auto scenario = one_task(R"({"do": "settle"}, {"do": "poll"})");
+  FakeSyscalls syscalls;
+  ProcessState process;
+  process.fds["dev"] = 3;
+  Calls seen;
+  TaskPlayer player(scenario, 0, syscalls, process, [&](size_t index, const Record& record) {
+    seen.push_back(std::to_string(index) + (record.contains("ret") ? " done" : " begun"));
+  });
+  syscalls.answers["poll"] = {FakeSyscalls::kNever};
+  EXPECT_THROW(player.play(), NeverReturns);
+  EXPECT_THAT(seen, ElementsAre("0 begun", "0 done", "1 begun"));
+  auto records = player.records();
+  mark_waiting(records);
+  EXPECT_FALSE(records[0].contains("waits"));
+  EXPECT_EQ(records[1]["waits"], true);
+  EXPECT_FALSE(came_back(records[1]));
+}
+
+}  // namespace
+}  // namespace coldread::player
