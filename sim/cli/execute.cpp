@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "sim/cli/find_scenarios.h"
 #include "sim/cli/record_text.h"
@@ -45,10 +46,15 @@ Outcome run_one(const RunRequest& request, const scenario::Scenario& scenario,
   outcome.profile = profile_name;
   outcome.repeat = repeat_command(request, path, profile_name);
   if (on_line) on_line(fmt::format("{}  {}", path, profile_name));
-  if (request.on == Target::sim) {
-    execute_on_sim(request, scenario, *profile, on_line, outcome);
-  } else {
-    execute_on_kernel(request, scenario, *profile, stop, on_line, outcome);
+  try {
+    if (request.on == Target::sim) {
+      execute_on_sim(request, scenario, *profile, on_line, outcome);
+    } else {
+      execute_on_kernel(request, scenario, *profile, stop, on_line, outcome);
+    }
+  } catch (const std::exception& error) {  // memory, threads, the console
+    outcome.verdict = Verdict::environment;
+    outcome.reason = error.what();
   }
   return outcome;
 }

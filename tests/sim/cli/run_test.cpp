@@ -1,7 +1,12 @@
 // `coldread run` from outside: exit codes, formats, order, side files.
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "tests/sim/cli/command.h"
@@ -192,6 +197,61 @@ TEST_F(RunTest, VerboseShowsStepsAsTheyGo) {
   const CommandResult other = run({"run", "x.json", "-v", "--format", "json"});
   EXPECT_TRUE(json::accept(other.out));
   EXPECT_THAT(other.err, HasSubstr("a: open = "));
+}
+
+// The command's output goes into a pipe, so it waits for the reader long before it is done: when
+// the first byte is there the signal is caught, and most of the scenarios are still to come.
+TEST_F(RunTest, AnInterruptedRunPrintsWhatItHas) {
+  for (int i = 0; i < 300; ++i) write(fmt::format("s/{:03}.json", i), failing_scenario());
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    if (chdir((directory_ / "w").c_str()) == 0) {
+      execl(getenv("COLDREAD"), "coldread", "run", "s", "--jobs", "1", nullptr);
+    }
+    _exit(127);
+  }
+  close(ends[1]);
+  std::string out(1, '\0');
+  ASSERT_EQ(::read(ends[0], out.data(), 1), 1);
+  ASSERT_EQ(kill(child, SIGINT), 0);
+  std::array<char, 4096> buffer;
+  for (ssize_t n = 0; (n = ::read(ends[0], buffer.data(), buffer.size())) > 0;) {
+    out.append(buffer.data(), static_cast<size_t>(n));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 130) << status;
+  EXPECT_THAT(out, StartsWith("seed 1, strategy fifo, on sim\n"));
+  EXPECT_THAT(out, testing::ContainsRegex("\ninterrupted; [0-9]+ run: 0 passed"));
+  EXPECT_THAT(out, testing::Not(HasSubstr("s/299.json")));
+}
+
+// No kernel needs to be there for these.
+TEST_F(RunTest, WhatNoRealKernelCanPlayIsNotExpressible) {
+  write("x.json", R"({"version": 1, "title": "t", "kernels": ["rfc-v8"],
+                      "tasks": {"a": [{"do": "settle"}]}})");
+  const CommandResult result =
+      run({"run", "x.json", "--on", "kernel", "--compare", "--format", "json"});
+  EXPECT_EQ(result.exit_code, 77) << result.out << result.err;
+  const json document = json::parse(result.out);
+  EXPECT_EQ(document["summary"]["not_expressible"], 1);
+  EXPECT_EQ(document["summary"]["agree"], 0);
+  EXPECT_EQ(document["summary"]["differ"], 0);
+  EXPECT_EQ(document["results"][0]["agreement"], "not_expressible");
+}
+
+TEST_F(RunTest, WithoutAKernelItSaysWhyItSkips) {
+  write("x.json", passing_scenario());
+  const CommandResult result = run_program({"env", "COLDREAD_KERNEL_CACHE=/proc/nowhere",
+                                            getenv("COLDREAD"), "run", "x.json", "--on", "kernel"});
+  EXPECT_EQ(result.exit_code, 77) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("skip   x.json  6.12.117: /proc/nowhere is not writable"));
 }
 
 TEST_F(RunTest, ResultsThatCannotBeWrittenAreAnError) {
