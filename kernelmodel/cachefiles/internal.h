@@ -119,8 +119,23 @@ struct cachefiles_object {
   std::string_view name() const { return {d_name.data(), d_name_len}; }
 };
 
-// One message on its way to the daemon and what became of it. Only the first msg.len bytes of the
-// message mean anything.
+// A message as it is copied to the daemon: the header and what follows it. Only the first `len`
+// bytes mean anything.
+struct ondemand_message : uapi::cachefiles_msg {
+  union {
+    uapi::cachefiles_read read;
+    struct {
+      uapi::cachefiles_open open;
+      std::array<std::byte, kLargestMessage - 32> keys;
+    };
+  };
+
+  std::span<const std::byte> bytes() const {
+    return {reinterpret_cast<const std::byte*>(this), len};
+  }
+};
+
+// One message on its way to the daemon and what became of it.
 struct cachefiles_req {
   cachefiles_req(Scheduler& scheduler, ObjectHandle owner);
 
@@ -128,15 +143,7 @@ struct cachefiles_req {
   Completion done;
   RefCount ref;
   int error = 0;
-  uapi::cachefiles_msg msg;
-  union {
-    uapi::cachefiles_read read;
-    struct {
-      uapi::cachefiles_open open;
-      std::array<std::byte, kLargestMessage - sizeof(uapi::cachefiles_msg) - sizeof(uapi::cachefiles_open)>
-          keys;
-    };
-  };
+  ondemand_message msg;
 };
 
 struct cachefiles_cache {

@@ -23,13 +23,13 @@ bool cachefiles_ondemand_finish_req(CachefilesHandle cache, uint64_t msg_id, Req
   return true;
 }
 
-namespace {
-
+// What a request says beyond its header.
 using InitReq = int (*)(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range);
 
-// Puts the request into the table under a free id; 0 or why not. Must be one step together with
-// the tests of DEAD and DROPPING: a request that slips in after a flush is never answered.
-int enqueue_req(CachefilesHandle cache, ObjectHandle object, ReqHandle req, uint64_t* msg_id) {
+// One step together with the tests of DEAD and DROPPING: a request that slips in after a flush is
+// never answered.
+int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint64_t* msg_id) {
+  const ObjectHandle object = req->object;
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
   cache->reqs.xa_lock().lock();
   int ret = 0;
@@ -60,6 +60,8 @@ int enqueue_req(CachefilesHandle cache, ObjectHandle object, ReqHandle req, uint
   return ret;
 }
 
+namespace {
+
 // Sleeps until the request is answered, flushed or, by a fatal signal, given up.
 int wait_for_answer(Kernel& k, CachefilesHandle cache, ReqHandle req, uint64_t msg_id) {
   const bool killed = req->done.wait_killable() != 0;
@@ -82,9 +84,9 @@ int cachefiles_ondemand_send_req(Kernel& k, ObjectHandle object, cachefiles_opco
     ret = -EIO;
   } else {
     req = k.cachefiles.req_pool.create(k.scheduler, object);
-    req->msg = {0, opcode, static_cast<uint32_t>(sizeof(uapi::cachefiles_msg) + data_len), 0};
+    static_cast<uapi::cachefiles_msg&>(req->msg) = {0, opcode, static_cast<uint32_t>(sizeof(uapi::cachefiles_msg) + data_len), 0};
     ret = init_req(k, req, range);
-    if (ret == 0) ret = enqueue_req(cache, object, req, &msg_id);
+    if (ret == 0) ret = cachefiles_ondemand_enqueue_req(cache, req, &msg_id);
   }
   if (ret == 0) {
     cache->daemon_pollwq.wake_up_all();
@@ -107,9 +109,9 @@ int init_open_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) 
     return -EINVAL;
   }
   const uint32_t volume_key_size = volume->key[0] + 1u;   // with its NUL
-  req->open = {volume_key_size, cookie->key_len, 0, 0};
-  std::memcpy(req->keys.data(), volume->key.data() + 1, volume_key_size);
-  std::memcpy(req->keys.data() + volume_key_size, cookie->key.data(), cookie->key_len);
+  req->msg.open = {volume_key_size, cookie->key_len, 0, 0};
+  std::memcpy(req->msg.keys.data(), volume->key.data() + 1, volume_key_size);
+  std::memcpy(req->msg.keys.data() + volume_key_size, cookie->key.data(), cookie->key_len);
   return 0;
 }
 
@@ -124,7 +126,7 @@ int init_close_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range)
 }
 
 int init_read_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) {
-  req->read = range;
+  req->msg.read = range;
   if (k.trace.enabled()) {
     trace_emit(k, "cachefiles_ondemand_read", "o=%08x mid=%x oid=%x s=%llx l=%zx",
                req->object->debug_id, req->msg.msg_id, req->msg.object_id,

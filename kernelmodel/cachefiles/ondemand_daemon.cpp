@@ -59,14 +59,14 @@ int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
     cache->ondemand_ids.erase(object_id);
     return get_fd_failed(k, object, -EEXIST);
   }
-  req->open.fd = static_cast<uint32_t>(anon->fd);
+  req->msg.open.fd = static_cast<uint32_t>(anon->fd);
   object->ondemand->ondemand_id = static_cast<int>(object_id);
   object->ondemand->lock.unlock();
 
   cachefiles_get_unbind_pincount(cache);
   if (k.trace.enabled()) {
     trace_emit(k, "cachefiles_ondemand_open", "o=%08x mid=%x oid=%x fd=%d f=%x", object->debug_id,
-               req->msg.msg_id, req->msg.object_id, anon->fd, req->open.flags);
+               req->msg.msg_id, req->msg.object_id, anon->fd, req->msg.open.flags);
   }
   return 0;
 }
@@ -121,8 +121,7 @@ int deliver(Kernel& k, ReqHandle req, uint64_t msg_id, UserBuffer buffer) {
   }
   req->msg.msg_id = static_cast<uint32_t>(msg_id);
   req->msg.object_id = static_cast<uint32_t>(req->object->ondemand->ondemand_id);
-  const int ret = copy_to_user(
-      buffer, {reinterpret_cast<const std::byte*>(&req->msg), static_cast<size_t>(req->msg.len)});
+  const int ret = copy_to_user(buffer, req->msg.bytes());
   if (is_open && ret < 0) {
     fput(k, anon.file);
     put_unused_fd(k, anon.fd);

@@ -125,7 +125,7 @@ Result<json> describe(const fs::path& directory) {
          fs::directory_iterator(directory / "graveyard", error)) {
       ++buried;
     }
-    disk["graveyard"] = buried;
+    disk["graveyard"] = {{"entries", buried}};
   }
   return disk;
 }

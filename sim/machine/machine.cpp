@@ -211,9 +211,9 @@ nlohmann::json Machine::describe_disk() {
     const size_t depth = static_cast<size_t>(std::ranges::count(entry.path, '/'));
     const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
     if (entry.path == "graveyard") {
-      disk["graveyard"] = 0;
+      disk["graveyard"] = {{"entries", 0}};
     } else if (entry.path.starts_with("graveyard/")) {
-      if (depth == 1) disk["graveyard"] = disk["graveyard"].get<int>() + 1;
+      if (depth == 1) disk["graveyard"]["entries"] = disk["graveyard"]["entries"].get<int>() + 1;
     } else if (depth == 2 && is_fanout(name)) {
       nlohmann::json& volume = disk[entry.path.substr(0, entry.path.rfind('/'))];
       volume["fanout"] = volume.value("fanout", 0) + 1;

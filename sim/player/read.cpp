@@ -27,8 +27,10 @@ int64_t TaskPlayer::do_read(const Step& step) {
   object_size_ = syscalls_.cookie_size(step.cookie);
   if (object_size_ < 0) return object_size_;
   const auto object_end = static_cast<uint64_t>(object_size_);
-  read_from_ = std::min(step.offset, object_end);
-  const uint64_t rest = object_end - read_from_;
+  // An on-demand netfs knows what it wants before anybody told the object's size.
+  const bool limited = step.length == 0 || step.blob >= 0;
+  read_from_ = limited ? std::min(step.offset, object_end) : step.offset;
+  const uint64_t rest = limited ? object_end - read_from_ : step.length;
   const uint64_t asked = step.length == 0 ? rest : std::min(step.length, rest);
   read_end_ = read_from_ + asked;
   current()["asked"] = asked;
