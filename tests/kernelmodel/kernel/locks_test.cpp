@@ -196,7 +196,11 @@ class LockMisuse : public OneSchedule {
   template <typename Lock>
   void unlock_in_another_task(Lock& lock) {
     run.spawn("owner", [&] { lock.lock(); });
-    run.spawn("thief", [&] { lock.unlock(); });
+    Lock other(scheduler, LockClass::test_a);
+    run.spawn("thief", [&] {
+      other.lock();
+      lock.unlock();
+    });
     EXPECT_EQ(run.report(ReportKind::warning),
               "test_a was unlocked by thief, which does not hold it");
   }

@@ -94,6 +94,23 @@ TEST_P(Waiting, NoWakeUpIsLost) {
   EXPECT_FALSE(queue.active());
 }
 
+TEST_P(Waiting, AWakeUpBetweenLookAndSleepIsNotLost) {
+  WaitQueue queue(scheduler, "queue");
+  bool go = false;
+  run.spawn("waiter", [&] {
+    queue.wait_event([&] {
+      const bool seen = go;
+      run.pause();
+      return seen;
+    });
+  });
+  run.spawn("waker", [&] {
+    go = true;
+    queue.wake_up_all();
+  });
+  run.finish();
+}
+
 TEST_P(Waiting, WakeUpAllWakesEveryone) {
   WaitQueue queue(scheduler, "queue");
   bool go = false;

@@ -88,11 +88,12 @@ TEST_P(Works, FlushWaitsForTheLastQueueing) {
 TEST_P(Works, AfterCancelItDoesNotRun) {
   bool may_run = true;
   int inside = 0;
+  int runs = 0;
   LambdaWork work([&] {
     EXPECT_TRUE(may_run);
     inside++;
     run.pause();
-    queue.queue(work.work);  // for ever
+    if (runs++ < 1000) queue.queue(work.work);  // as good as for ever
     run.pause();
     inside--;
   });
@@ -104,7 +105,7 @@ TEST_P(Works, AfterCancelItDoesNotRun) {
     EXPECT_FALSE(work.work.pending());
     may_run = false;
   });
-  if (GetParam() != 0) run.finish();  // first-in-first-out it never stops
+  run.finish();
 }
 
 TEST_P(Works, AFlushEndsWhenItsWorkIsCancelled) {
