@@ -15,9 +15,28 @@ std::unique_ptr<SchedulingStrategy> make_strategy(const RunOptions& options) {
   return std::make_unique<FifoStrategy>();
 }
 
+// What mkfs.ext4 -b 4096 makes of a disk: limits and culling count in these.
+struct DiskShape {
+  uint64_t mebibytes, blocks, reserved, inodes;
+};
+constexpr DiskShape kDiskShapes[] = {
+    {64, 14325, 1146, 16384},    {128, 26605, 2293, 32768},   {256, 57274, 4586, 65536},
+    {512, 124725, 9174, 32768},  {1024, 249195, 17203, 65536}, {4096, 1011640, 56524, 262144},
+};
+
 StoreOptions store_options(const scenario::Scenario& scenario) {
+  const uint64_t total = scenario.cache_bytes / kPageSize;
   StoreOptions options;
-  options.bytes = scenario.cache_bytes;
+  // Another size: about what it would be.
+  options.bytes = total / 100 * 95 * kPageSize;
+  options.reserved_blocks = total / 100 * 7;
+  options.inodes = std::max<uint64_t>(total / 4, 512);
+  for (const DiskShape& shape : kDiskShapes) {
+    if (shape.mebibytes << 20 != scenario.cache_bytes) continue;
+    options.bytes = shape.blocks * kPageSize;
+    options.reserved_blocks = shape.reserved;
+    options.inodes = shape.inodes;
+  }
   return options;
 }
 

@@ -15,6 +15,15 @@ json without_seq(json record) {
   return record;
 }
 
+// A call that never came back: how far it had got is a matter of when one looks.
+json without_results(const json& record) {
+  json rest = json::object();
+  for (const char* member : {"step", "do", "waits", "messages"}) {
+    if (record.contains(member)) rest[member] = record[member];
+  }
+  return without_seq(std::move(rest));
+}
+
 uint64_t seq_of(const json& object) {
   const auto seq = object.find("seq");
   return seq != object.end() && seq->is_number_integer() ? seq->get<uint64_t>() : UINT64_MAX;
@@ -96,7 +105,9 @@ json Transcript::canonical() const {
   if (report) result["report"] = {{"kind", report->kind}};
   for (const auto& [name, records] : tasks) {
     json& list = result["tasks"][name] = json::array();
-    for (const Record& record : records) list.push_back(without_seq(record));
+    for (const Record& record : records) {
+      list.push_back(came_back(record) ? without_seq(record) : without_results(record));
+    }
   }
   return result;
 }

@@ -46,6 +46,7 @@ MemoryStore::MemoryStore(StoreOptions options)
       read_only_(options.read_only),
       total_inodes_(std::max<uint64_t>(options.inodes, 1)),
       free_inodes_(total_inodes_ - 1),
+      reserved_blocks_(options.reserved_blocks),
       on_misuse_(std::move(options.on_misuse)) {
   inodes_.resize(kFirstInode);
   inodes_[kRoot] = std::make_unique<Inode>(kRoot, FileType::directory, 0755, pool_);
@@ -235,7 +236,8 @@ ssize_t MemoryStore::write(InodeNumber inode, uint64_t offset, std::span<const s
 int MemoryStore::statfs(FilesystemStatistics* out) {
   out->block_size = kBlockSize;
   out->blocks = pool_.total_blocks();
-  out->blocks_available = pool_.free_blocks();
+  const uint64_t free = pool_.free_blocks();
+  out->blocks_available = free > reserved_blocks_ ? free - reserved_blocks_ : 0;
   out->files = total_inodes_;
   out->files_free = free_inodes_;
   return 0;

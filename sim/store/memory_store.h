@@ -27,6 +27,7 @@ namespace coldread::sim {
 struct StoreOptions {
   uint64_t bytes = uint64_t{512} << 20;  // of the disk, rounded down to blocks
   uint64_t inodes = 131072;              // the root included
+  uint64_t reserved_blocks = 0;          // free, but not available (f_bfree - f_bavail)
   bool read_only = false;                // the helpers that prepare a scenario work all the same
   // Called when an inode number is used that is no longer valid, or a reference is given back that
   // nobody holds: the caller's bug. May not return. If it does, or is not set, the call gives
@@ -156,6 +157,7 @@ class MemoryStore final : public BackingStore {
   bool read_only_;
   uint64_t total_inodes_;
   uint64_t free_inodes_;
+  uint64_t reserved_blocks_;
   std::function<void(std::string_view)> on_misuse_;
   std::vector<std::unique_ptr<Inode>> inodes_;  // by number; numbers are never used twice
 };
