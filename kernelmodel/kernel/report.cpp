@@ -1,3 +1,4 @@
+// The words that scenarios and reports use.
 #include "kernelmodel/kernel/report.h"
 
 namespace coldread {

@@ -1,3 +1,4 @@
+// The slab of stacks, and the ends of a fiber: its start, its leaving, its being dropped.
 #include "sim/scheduler/fiber.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// Free lists over growing chunks; what is large or oddly aligned comes from operator new.
 #include "sim/scheduler/run_memory.h"
 
 #include <algorithm>

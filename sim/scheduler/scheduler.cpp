@@ -1,3 +1,4 @@
+// Who runs, who waits, and what happens when nobody can run.
 #include "sim/scheduler/scheduler.h"
 
 #include <algorithm>
@@ -31,8 +32,7 @@ FiberScheduler::FiberScheduler(SchedulingStrategy& strategy, const Options& opti
   preemptive_ = strategy.preemptive();
 }
 
-// --- tasks
-// -------------------------------------------------------------------------------------------
+// --- tasks --------------------------------------------------------------------------------------
 
 Task& FiberScheduler::spawn(std::string_view name, bool kthread, Entry entry, void* arg) {
   std::pmr::polymorphic_allocator<> allocator(&memory_);
@@ -73,8 +73,7 @@ void FiberScheduler::make_runnable(Record& record) {
   runnable_.push_back(record);
 }
 
-// --- waiting
-// -----------------------------------------------------------------------------------------
+// --- waiting ------------------------------------------------------------------------------------
 
 FiberScheduler::Record& FiberScheduler::self() const {
   return static_cast<Record&>(*current_);
@@ -157,8 +156,7 @@ void FiberScheduler::preempt(const void* object) {
   resume(record.fiber, next);
 }
 
-// --- switching
-// ---------------------------------------------------------------------------------------
+// --- switching ----------------------------------------------------------------------------------
 
 void FiberScheduler::count_step() {
   if (++steps_ > max_steps_) [[unlikely]]
@@ -224,8 +222,7 @@ void FiberScheduler::end_task(Record& record) {
   (record.following != nullptr ? record.following->previous : last_) = record.previous;
 }
 
-// --- time, quiet and the end
-// -------------------------------------------------------------------------
+// --- time, quiet and the end --------------------------------------------------------------------
 
 void FiberScheduler::arm(Timer& timer, TimeNs expires) {
   disarm(timer);

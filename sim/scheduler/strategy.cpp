@@ -1,3 +1,4 @@
+// The run queue.
 #include "sim/scheduler/strategy.h"
 
 #include <algorithm>
