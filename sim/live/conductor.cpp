@@ -161,11 +161,21 @@ void Conductor::grant() {
 // --- hangs
 // -----------------------------------------------------------------------------------------
 
+// Whether a task goes on without anybody's help: it runs, or a timer wakes it. One that was killed
+// and does not get out of the kernel does neither, whatever it was about.
+bool Conductor::goes_on_by_itself(size_t task) const {
+  if (task_over(task)) return false;
+  const TaskSlot& slot = board_->tasks[task];
+  const TaskState state = slot.state;
+  if (state != TaskState::timed && state != TaskState::running) return false;
+  if (slot.tid == 0) return true;
+  const char thread = thread_state(board_->pids[scenario_.tasks[task].process], slot.tid);
+  return thread == 'R' || thread == 'S';
+}
+
 bool Conductor::hangs() {
   bool goes_on = board_->progress != seen_progress_;
-  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
-    goes_on = goes_on || (!task_over(i) && board_->tasks[i].state == TaskState::timed);
-  }
+  for (size_t i = 0; i < scenario_.tasks.size() && !goes_on; ++i) goes_on = goes_on_by_itself(i);
   if (goes_on) {
     seen_progress_ = board_->progress;
     progress_at_ = Clock::now();

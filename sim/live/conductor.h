@@ -52,6 +52,7 @@ class Conductor {
   bool everybody_waits() const;
   bool process_waits(size_t process) const;
   bool task_waits(size_t task) const;
+  bool goes_on_by_itself(size_t task) const;
   bool hangs();
   player::RunReport describe_hang() const;
   std::string describe_task(size_t task) const;

@@ -3,13 +3,9 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <memory>
 
-#include "sim/live/guest_machine.h"
 #include "sim/live/job.h"
 #include "sim/live/kernel_log.h"
 #include "sim/live/proc_state.h"
@@ -21,151 +17,146 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Answer = Result<player::Transcript>;
 
-constexpr int kPollMs = 5;
-constexpr size_t kLogLines = 8;
+constexpr int kPollMs = 3;
+constexpr size_t kConsoleLines = 8;
 
-std::string log_text(const GuestMachine& machine) {
-  const std::string lines = last_lines(machine.log(), kLogLines);
+std::string guest_program(const GuestOptions& options) {
+  std::error_code error;
+  return options.program.empty() ? fs::read_symlink("/proc/self/exe", error).string()
+                                 : fs::absolute(options.program, error).string();
+}
+
+bool stopped(const GuestOptions& options) {
+  return options.stop && *options.stop;
+}
+
+}  // namespace
+
+// --- one guest
+// -------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Guest>> Guest::boot(const KernelImage& image, uint64_t disk_bytes,
+                                           const GuestOptions& options) {
+  std::unique_ptr<Guest> guest(new Guest);
+  guest->image_ = image;
+  guest->disk_bytes_ = disk_bytes;
+  guest->program_ = guest_program(options);
+  Result<std::unique_ptr<GuestMachine>> machine = GuestMachine::create(
+      {image, disk_bytes, guest->program_, {"guest", "{DIR}/setup.json"}, options.memory_mb});
+  if (!machine) return Error{machine.error()};
+  guest->machine_ = std::move(*machine);
+  const std::string& directory = guest->machine_->directory();
+  guest->out_ = directory + "/out";
+  const GuestSetup setup = {image.module_path, guest->out_, directory + "/cache",
+                            directory + "/work"};
+  Status done = publish(directory + "/setup.json", setup.to_json().dump());
+  if (done) done = guest->machine_->boot();
+  if (done) done = guest->wait_for(ready_path(guest->out_), options.boot_limit_ms, options);
+  if (done) return guest;
+  return Error{fmt::format("Linux {} cannot be used: {}", image.release, done.error())};
+}
+
+bool Guest::serves(const KernelImage& image, uint64_t disk_bytes,
+                   const GuestOptions& options) const {
+  return !machine_->wait_end(0) && image.linux_path == image_.linux_path &&
+         image.module_path == image_.module_path && disk_bytes == disk_bytes_ &&
+         guest_program(options) == program_;
+}
+
+Answer Guest::play(const scenario::Scenario& scenario, const GuestOptions& options) {
+  std::error_code error;
+  GuestTask task{fs::absolute(scenario.path, error).string(), {}, options.hang_after_ms};
+  for (const std::string& directory : options.blob_directories) {
+    task.blob_directories.push_back(fs::absolute(directory, error).string());
+  }
+  const size_t index = played_++;
+  const std::string answer = answer_path(out_, index);
+  usable_ = false;
+  Status done = publish(task_path(out_, index), task.to_json().dump());
+  if (done) done = wait_for(answer, options.scenario_limit_ms, options);
+  if (!done) return Error{done.error()};
+  Result<GuestAnswer> found =
+      GuestAnswer::from_json(nlohmann::json::parse(read_file(answer), nullptr, false));
+  if (!found) return Error{found.error()};
+  usable_ = !found->last;
+  if (!found->error.empty()) return Error{found->error};
+  return std::move(found->transcript);
+}
+
+// Until the guest has put `path` there.
+Status Guest::wait_for(const std::string& path, int limit_ms, const GuestOptions& options) {
+  const auto deadline = Clock::now() + std::chrono::milliseconds(limit_ms);
+  for (;;) {
+    const bool ended = machine_->wait_end(kPollMs);
+    if (access(path.c_str(), F_OK) == 0) return Nothing{};
+    if (access(failed_path(out_).c_str(), F_OK) == 0) {
+      return Error{"the guest gave up: " + read_file(failed_path(out_))};
+    }
+    if (ended) return Error{why_ended()};
+    if (stopped(options)) return Error{"interrupted"};
+    if (Clock::now() > deadline) {
+      return Error{fmt::format("the guest did not answer for {} s{}", limit_ms / 1000, console())};
+    }
+  }
+}
+
+std::string Guest::why_ended() const {
+  const LogFindings findings = scan_kernel_log(machine_->log());
+  if (findings.fatal) return "the guest's kernel failed: " + *findings.fatal + console();
+  return "the guest ended by itself" + console();
+}
+
+std::string Guest::console() const {
+  const std::string lines = last_lines(machine_->log(), kConsoleLines);
   return lines.empty() ? "; its console said nothing" : "; its console's last lines:\n" + lines;
 }
 
-// One guest with the scenarios it can take: as many as it has disks for.
-class Guest {
- public:
-  Guest(const KernelImage& image, const std::vector<const scenario::Scenario*>& scenarios,
-        const GuestOptions& options, size_t first)
-      : image_(image), scenarios_(scenarios), options_(options), first_(first) {}
+// --- many
+// ------------------------------------------------------------------------------------------
 
-  Status start() {
-    if (Status planned = plan(); !planned) return planned;
-    MachineSpec spec{image_, disks_, program_, {"guest", "{DIR}/job.json"}, options_.memory_mb};
-    Result<std::unique_ptr<GuestMachine>> machine = GuestMachine::create(std::move(spec));
-    if (!machine) return Error{machine.error()};
-    machine_ = std::move(*machine);
-    if (Status written = write_job(); !written) return written;
-    if (Status booted = machine_->boot(); !booted) return booted;
-    return wait_ready();
+std::unique_ptr<Guest> GuestPool::take(const KernelImage& image, uint64_t disk_bytes,
+                                       const GuestOptions& options) {
+  const std::lock_guard guard(lock_);
+  for (auto guest = idle_.begin(); guest != idle_.end(); ++guest) {
+    if (!(*guest)->serves(image, disk_bytes, options)) continue;
+    std::unique_ptr<Guest> taken = std::move(*guest);
+    idle_.erase(guest);
+    return taken;
   }
+  return nullptr;
+}
 
-  size_t end() const { return first_ + job_.scenarios.size(); }
+void GuestPool::give_back(std::unique_ptr<Guest> guest) {
+  std::unique_ptr<Guest> surplus;  // ends outside of the lock: that takes a while
+  const std::lock_guard guard(lock_);
+  idle_.push_back(std::move(guest));
+  if (idle_.size() <= keep_) return;
+  surplus = std::move(idle_.front());
+  idle_.pop_front();
+}
 
-  // The answer of scenario `index`; *last is set if the guest can take no further one.
-  Answer answer(size_t index, bool* last) {
-    *last = true;
-    const std::string path = answer_path(job_.out, index - first_);
-    const std::string& name = scenarios_[index]->path;
-    if (Status there = wait_for(path, options_.scenario_limit_ms); !there) {
-      return Error{fmt::format("{}: {}", name, there.error())};
-    }
-    const auto json = nlohmann::json::parse(read_file(path), nullptr, false);
-    Result<JobAnswer> found = JobAnswer::from_json(json);
-    if (!found) return Error{found.error()};
-    *last = found->last;
-    if (!found->error.empty()) return Error{fmt::format("{}: {}", name, found->error)};
-    return std::move(found->transcript);
+Answer GuestPool::play(const KernelImage& image, const scenario::Scenario& scenario,
+                       const GuestOptions& options) {
+  std::unique_ptr<Guest> guest = take(image, scenario.cache_bytes, options);
+  if (!guest) {
+    Result<std::unique_ptr<Guest>> booted = Guest::boot(image, scenario.cache_bytes, options);
+    if (!booted) return Error{booted.error()};
+    guest = std::move(*booted);
   }
-
- private:
-  Status plan() {
-    std::error_code error;
-    program_ = options_.program.empty() ? fs::read_symlink("/proc/self/exe", error).string()
-                                        : fs::absolute(options_.program, error).string();
-    for (size_t i = first_; i < scenarios_.size(); ++i) {
-      const uint64_t bytes = scenarios_[i]->cache_bytes;
-      auto disk = std::find(disks_.begin(), disks_.end(), bytes);
-      if (disk == disks_.end()) {
-        if (disks_.size() == kMaxDisks) break;
-        disk = disks_.insert(disk, bytes);
-      }
-      job_.scenarios.push_back({fs::absolute(scenarios_[i]->path, error).string(),
-                                static_cast<int>(disk - disks_.begin())});
-    }
-    return Nothing{};
-  }
-
-  Status write_job() {
-    std::error_code error;
-    job_.out = machine_->directory() + "/out";
-    job_.cache = machine_->directory() + "/cache";
-    job_.work = machine_->directory() + "/work";
-    job_.module = image_.module_path;
-    job_.hang_after_ms = options_.hang_after_ms;
-    for (const std::string& directory : options_.blob_directories) {
-      job_.blob_directories.push_back(fs::absolute(directory, error).string());
-    }
-    const std::string path = machine_->directory() + "/job.json";
-    std::ofstream out(path);
-    out << job_.to_json().dump();
-    out.close();
-    return out ? Status(Nothing{}) : Error{path + ": cannot be written"};
-  }
-
-  Status wait_ready() {
-    Status ready = wait_for(ready_path(job_.out), options_.boot_limit_ms);
-    if (ready) return ready;
-    return Error{
-        fmt::format("no scenario could begin on Linux {}: {}", image_.release, ready.error())};
-  }
-
-  // Until the guest has put `path` there.
-  Status wait_for(const std::string& path, int limit_ms) {
-    const auto deadline = Clock::now() + std::chrono::milliseconds(limit_ms);
-    for (;;) {
-      const bool ended = machine_->wait_end(kPollMs);
-      if (access(path.c_str(), F_OK) == 0) return Nothing{};
-      if (access(failed_path(job_.out).c_str(), F_OK) == 0) {
-        return Error{"the guest gave up: " + read_file(failed_path(job_.out))};
-      }
-      if (ended) return Error{why_ended()};
-      if (options_.stop && *options_.stop) return Error{"interrupted"};
-      if (Clock::now() > deadline) {
-        return Error{fmt::format("the guest did not answer for {} s{}", limit_ms / 1000,
-                                 log_text(*machine_))};
-      }
-    }
-  }
-
-  std::string why_ended() const {
-    const LogFindings findings = scan_kernel_log(machine_->log());
-    if (findings.fatal)
-      return "the guest's kernel failed: " + *findings.fatal + log_text(*machine_);
-    return "the guest ended by itself" + log_text(*machine_);
-  }
-
-  const KernelImage& image_;
-  const std::vector<const scenario::Scenario*>& scenarios_;
-  const GuestOptions& options_;
-  size_t first_;
-  std::string program_;
-  std::vector<uint64_t> disks_;
-  Job job_;
-  std::unique_ptr<GuestMachine> machine_;
-};
-
-}  // namespace
+  Answer answer = guest->play(scenario, options);
+  if (guest->usable()) give_back(std::move(guest));
+  return answer;
+}
 
 std::vector<Answer> run_on_kernel(const KernelImage& image,
                                   const std::vector<const scenario::Scenario*>& scenarios,
                                   const GuestOptions& options) {
+  GuestPool pool;
   std::vector<Answer> answers;
-  const auto add = [&](Answer answer) {
-    answers.push_back(std::move(answer));
+  for (const scenario::Scenario* scenario : scenarios) {
+    answers.push_back(stopped(options) ? Answer(Error{"interrupted"})
+                                       : pool.play(image, *scenario, options));
     if (options.on_result) options.on_result(answers.size() - 1, answers.back());
-  };
-  const auto stopped = [&] { return options.stop && *options.stop; };
-  while (answers.size() < scenarios.size()) {
-    if (stopped()) {
-      add(Error{"interrupted"});
-      continue;
-    }
-    Guest guest(image, scenarios, options, answers.size());
-    if (Status started = guest.start(); !started) {
-      while (answers.size() < scenarios.size()) add(Error{started.error()});
-      break;
-    }
-    for (bool last = false; !last && answers.size() < guest.end();) {
-      add(guest.answer(answers.size(), &last));
-    }
   }
   return answers;
 }

@@ -172,17 +172,19 @@ std::string last_lines(const std::string& log, size_t lines) {
 
 Result<std::vector<std::string>> machine_arguments(const MachineSpec& spec,
                                                    const std::string& directory) {
-  std::vector<std::string> arguments = {
-      spec.image.linux_path, fmt::format("mem={}M", spec.memory_mb),
-      "root=/dev/root",      "rootfstype=hostfs",
-      "rootflags=/",         "ro",
-      "console=tty0",        "con=null",
-      "con0=fd:0,fd:1",      "quiet"};
-  // Relative, as the machine runs in its directory: ':' and ',' in a path would mean something
-  // there.
-  for (size_t i = 0; i < spec.disk_bytes.size(); ++i) {
-    arguments.push_back(fmt::format("ubd{}=disk{}", i, i));
-  }
+  // The disk's path is relative, as the machine runs in its directory: ',' and ':' would mean
+  // something.
+  std::vector<std::string> arguments = {spec.image.linux_path,
+                                        fmt::format("mem={}M", spec.memory_mb),
+                                        "ubd0=disk",
+                                        "root=/dev/root",
+                                        "rootfstype=hostfs",
+                                        "rootflags=/",
+                                        "ro",
+                                        "console=tty0",
+                                        "con=null",
+                                        "con0=fd:0,fd:1",
+                                        "quiet"};
   std::vector<std::string> quoted = {"uml_dir=" + directory, "init=" + spec.init, "--"};
   for (std::string argument : spec.init_arguments) {
     const size_t at = argument.find("{DIR}");
@@ -207,7 +209,6 @@ Result<std::vector<std::string>> machine_arguments(const MachineSpec& spec,
 }
 
 Result<std::unique_ptr<GuestMachine>> GuestMachine::create(MachineSpec spec) {
-  if (spec.disk_bytes.size() > kMaxDisks) return Error{"too many disks for one guest"};
   std::unique_ptr<GuestMachine> machine(new GuestMachine);
   machine->spec_ = std::move(spec);
   const char* parent = std::getenv("TMPDIR");
@@ -253,23 +254,19 @@ GuestMachine::~GuestMachine() {
   }
 }
 
-Status GuestMachine::make_disks() const {
+Status GuestMachine::make_disk() const {
   const std::string mkfs = mkfs_path();
   if (mkfs.empty()) return Error{"mkfs.ext4 is not there (package e2fsprogs)"};
-  for (size_t i = 0; i < spec_.disk_bytes.size(); ++i) {
-    const std::string path = fmt::format("{}/disk{}", directory_, i);
-    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    const uint64_t bytes = std::max(spec_.disk_bytes[i], kMinDiskBytes);
-    const bool sized = fd >= 0 && ftruncate(fd, static_cast<off_t>(bytes)) == 0;
-    if (!sized) return failed(path);
-    close(fd);
-    if (Status made = make_file_system(mkfs, path); !made) return made;
-  }
-  return Nothing{};
+  const std::string path = directory_ + "/disk";
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const uint64_t bytes = std::max(spec_.disk_bytes, kMinDiskBytes);
+  if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) < 0) return failed(path);
+  close(fd);
+  return make_file_system(mkfs, path);
 }
 
 Status GuestMachine::boot() {
-  if (Status made = make_disks(); !made) return made;
+  if (Status made = make_disk(); !made) return made;
   if (send(socket_, "b", 1, MSG_NOSIGNAL) != 1) return failed("the guest's keeper is gone");
   return Nothing{};
 }

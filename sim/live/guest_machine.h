@@ -19,13 +19,12 @@ namespace coldread::live {
 
 struct MachineSpec {
   KernelImage image;
-  std::vector<uint64_t> disk_bytes;         // each becomes an empty ext4 disk, /dev/ubda, ubdb ...
+  uint64_t disk_bytes = 0;                  // of an empty ext4 disk, /dev/ubda
   std::string init;                         // absolute path of the first process' program
   std::vector<std::string> init_arguments;  // "{DIR}" stands for the machine's directory
   unsigned memory_mb = 768;
 };
 
-inline constexpr size_t kMaxDisks = 8;
 inline constexpr uint64_t kMinDiskBytes = uint64_t{1} << 20;
 
 class GuestMachine {
@@ -37,7 +36,7 @@ class GuestMachine {
   GuestMachine(const GuestMachine&) = delete;
   GuestMachine& operator=(const GuestMachine&) = delete;
 
-  Status boot();  // makes the disks and lets the keeper go on
+  Status boot();  // makes the disk and lets the keeper go on
 
   // Waits for the end of the machine for at most timeout_ms; true if it has ended.
   bool wait_end(int timeout_ms);
@@ -48,7 +47,7 @@ class GuestMachine {
  private:
   GuestMachine() = default;
   Status start_keeper();
-  Status make_disks() const;
+  Status make_disk() const;
 
   MachineSpec spec_;
   std::string directory_;

@@ -31,23 +31,6 @@ Error failed(const std::string& what) {
   return Error{fmt::format("{}: {}", what, std::strerror(errno))};
 }
 
-// On the host's disk before it can be seen: the host may kill this machine at once.
-Status publish(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".new";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return failed(temporary);
-  size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t written = write(fd, text.data() + done, text.size() - done);
-    if (written <= 0) break;
-    done += static_cast<size_t>(written);
-  }
-  const bool whole = done == text.size() && fsync(fd) == 0;
-  close(fd);
-  if (!whole || rename(temporary.c_str(), path.c_str()) < 0) return failed(path);
-  return Nothing{};
-}
-
 Status mount_at(const char* source, const std::string& target, const char* type,
                 const std::string& options = "") {
   if (mount(source, target.c_str(), type, 0, options.empty() ? nullptr : options.c_str()) < 0) {
@@ -56,13 +39,13 @@ Status mount_at(const char* source, const std::string& target, const char* type,
   return Nothing{};
 }
 
-Status prepare_machine(const Job& job) {
+Status prepare_machine(const GuestSetup& setup) {
   // Already there if the kernel mounts it itself.
   mount("devtmpfs", "/dev", "devtmpfs", 0, nullptr);
   Status done = mount_at("proc", "/proc", "proc");
   if (done) done = mount_at("sysfs", "/sys", "sysfs");
-  if (done) done = mount_at("none", job.out, "hostfs", job.out);
-  if (done) done = mount_at("tmpfs", job.work, "tmpfs");
+  if (done) done = mount_at("none", setup.out, "hostfs", setup.out);
+  if (done) done = mount_at("tmpfs", setup.work, "tmpfs");
   return done;
 }
 
@@ -79,35 +62,35 @@ Status load_module(const std::string& path) {
 
 // The disk is empty before and after; `play` gets a fresh directory on it.
 template <typename Play>
-Status with_disk(const Job& job, int disk, Play play) {
-  const std::string device = fmt::format("/dev/ubd{}", static_cast<char>('a' + disk));
-  Status mounted = mount_at(device.c_str(), job.cache, "ext4", "noinit_itable");
+Status with_disk(const GuestSetup& setup, Play play) {
+  Status mounted = mount_at("/dev/ubda", setup.cache, "ext4", "noinit_itable");
   if (!mounted) return mounted;
-  const std::string directory = job.cache + "/c";
+  const std::string directory = setup.cache + "/c";
   if (mkdir(directory.c_str(), 0755) < 0) return failed(directory);
   if (!play(directory)) return Nothing{};  // what is stuck cannot be unmounted
   std::error_code error;
   fs::remove_all(directory, error);
-  for (int tries = 0; umount(job.cache.c_str()) < 0; ++tries) {
-    if (tries == 100) return failed("unmounting " + job.cache);
+  for (int tries = 0; umount(setup.cache.c_str()) < 0; ++tries) {
+    if (tries == 100) return failed("unmounting " + setup.cache);
     std::this_thread::sleep_for(10ms);
   }
   return Nothing{};
 }
 
-JobAnswer play_one(const Job& job, const JobScenario& item, int netfs) {
-  JobAnswer answer;
+GuestAnswer play_one(const GuestSetup& setup, const GuestTask& task, int netfs) {
+  GuestAnswer answer;
   scenario::LoadOptions load;
-  for (const std::string& directory : job.blob_directories)
-    load.blob_directories.push_back(directory);
-  Result<scenario::Scenario> scenario = scenario::load_file(item.path, load);
+  for (const std::string& directory : task.blob_directories) {
+    load.blob_directories.emplace_back(directory);
+  }
+  Result<scenario::Scenario> scenario = scenario::load_file(task.path, load);
   if (!scenario) {
     answer.error = scenario.error();
     return answer;
   }
-  const Status done = with_disk(job, item.disk, [&](const std::string& directory) {
+  const Status done = with_disk(setup, [&](const std::string& directory) {
     Result<Played> played =
-        play_scenario(*scenario, {directory, job.work, netfs, job.hang_after_ms});
+        play_scenario(*scenario, {directory, setup.work, netfs, task.hang_after_ms});
     if (!played) answer.error = played.error();
     if (played) answer.transcript = std::move(played->transcript);
     answer.last = !played || !played->clean;
@@ -123,39 +106,47 @@ JobAnswer play_one(const Job& job, const JobScenario& item, int netfs) {
   return answer;
 }
 
-Status play_all(const Job& job) {
-  const int netfs = move_up(open(COLDREAD_NETFS_DEVICE, O_RDWR | O_CLOEXEC));
-  if (netfs < 0) return failed(COLDREAD_NETFS_DEVICE);
-  if (Status ready = publish(ready_path(job.out), ""); !ready) return ready;
-  for (size_t i = 0; i < job.scenarios.size(); ++i) {
-    const JobAnswer answer = play_one(job, job.scenarios[i], netfs);
-    if (Status told = publish(answer_path(job.out, i), answer.to_json().dump()); !told) return told;
-    if (answer.last) break;
-  }
-  return Nothing{};
+// The host's next task; it comes whenever it likes, and if it never does, the host kills us.
+Result<GuestTask> next_task(const GuestSetup& setup, size_t index) {
+  const std::string path = task_path(setup.out, index);
+  while (access(path.c_str(), F_OK) < 0) std::this_thread::sleep_for(3ms);
+  return GuestTask::from_json(nlohmann::json::parse(read_file(path), nullptr, false));
 }
 
-Status run_job(const std::string& job_path) {
-  const auto text = nlohmann::json::parse(read_file(job_path), nullptr, false);
-  Result<Job> job = Job::from_json(text);
-  if (!job) return Error{job.error()};
-  Status done = prepare_machine(*job);
+Status play_all(const GuestSetup& setup) {
+  const int netfs = move_up(open(COLDREAD_NETFS_DEVICE, O_RDWR | O_CLOEXEC));
+  if (netfs < 0) return failed(COLDREAD_NETFS_DEVICE);
+  if (Status ready = publish(ready_path(setup.out), ""); !ready) return ready;
+  for (size_t i = 0;; ++i) {
+    const Result<GuestTask> task = next_task(setup, i);
+    if (!task) return Error{task.error()};
+    const GuestAnswer answer = play_one(setup, *task, netfs);
+    Status told = publish(answer_path(setup.out, i), answer.to_json().dump());
+    if (!told || answer.last) return told;
+  }
+}
+
+Status run_setup(const std::string& path) {
+  Result<GuestSetup> setup =
+      GuestSetup::from_json(nlohmann::json::parse(read_file(path), nullptr, false));
+  if (!setup) return Error{setup.error()};
+  Status done = prepare_machine(*setup);
   if (!done) return done;
-  done = load_module(job->module);
-  if (done) done = play_all(*job);
-  if (!done) publish(failed_path(job->out), done.error()).ok();
+  done = load_module(setup->module);
+  if (done) done = play_all(*setup);
+  if (!done) publish(failed_path(setup->out), done.error()).ok();
   return done;
 }
 
 }  // namespace
 
-int run_guest(const std::string& job_path) {
+int run_guest(const std::string& setup_path) {
   if (getpid() != 1) {
     fmt::print(stderr, "coldread guest: only the first process of a guest runs this\n");
     return 2;
   }
   try {
-    if (const Status done = run_job(job_path); !done) fmt::print("guest: {}\n", done.error());
+    if (const Status done = run_setup(setup_path); !done) fmt::print("guest: {}\n", done.error());
   } catch (const std::exception& error) {
     fmt::print("guest: {}\n", error.what());
   }

@@ -1,8 +1,8 @@
-// What the host tells a guest to do, and where the guest puts its answers: the one file between
-// them.
+// What host and guest say to each other: files in one directory, each whole as soon as it is there.
 //
-// The guest writes into `out`: "ready" once scenarios can begin, "N.json" when scenario N is over,
-// or "failed" with a sentence if it cannot begin. Files appear whole, by rename.
+// Before it boots, the host writes the machine's setup. The guest then writes "ready" into `out`,
+// or "failed" with a sentence. For scenario N the host writes "N.task", the guest answers with
+// "N.answer".
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,36 +14,43 @@
 
 namespace coldread::live {
 
-struct JobScenario {
-  std::string path;  // absolute
-  int disk = 0;      // index of the guest's disk: 0 is /dev/ubda
+// The guest's first and only argument is a file with this.
+struct GuestSetup {
+  std::string module;  // coldread_netfs.ko
+  std::string out;     // on the host; the only place the guest may write to
+  std::string cache;   // mount points of the guest's own file systems
+  std::string work;
+
+  nlohmann::json to_json() const;
+  static Result<GuestSetup> from_json(const nlohmann::json& object);
 };
 
-struct Job {
-  std::vector<JobScenario> scenarios;
+// One scenario to play.
+struct GuestTask {
+  std::string path;                           // absolute
   std::vector<std::string> blob_directories;  // absolute
-  std::string module;                         // coldread_netfs.ko
-  std::string out;                            // on the host; the only place the guest may write
-  std::string cache;                          // mount points of the guest's own file systems
-  std::string work;
   int hang_after_ms = 5000;
 
   nlohmann::json to_json() const;
-  static Result<Job> from_json(const nlohmann::json& json);
+  static Result<GuestTask> from_json(const nlohmann::json& object);
 };
 
-// What became of one scenario.
-struct JobAnswer {
+// What became of it.
+struct GuestAnswer {
   std::string error;  // not empty: the environment failed, there is no transcript
   player::Transcript transcript;
-  bool last = false;  // the guest is not to be trusted any more and has ended
+  bool last = false;  // the guest is not to be trusted any more and plays nothing else
 
   nlohmann::json to_json() const;
-  static Result<JobAnswer> from_json(const nlohmann::json& json);
+  static Result<GuestAnswer> from_json(const nlohmann::json& object);
 };
 
 std::string ready_path(const std::string& out);
 std::string failed_path(const std::string& out);
+std::string task_path(const std::string& out, size_t scenario);
 std::string answer_path(const std::string& out, size_t scenario);
+
+// Writes a file so that it is on the disk before it can be seen under its name.
+Status publish(const std::string& path, const std::string& text);
 
 }  // namespace coldread::live

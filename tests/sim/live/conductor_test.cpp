@@ -1,0 +1,104 @@
+// The conductor with processes that need no cache: turns, barriers, kills, hangs, crashes.
+#include "sim/live/conductor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sim/scenario/loader.h"
+#include "tests/sim/live/temporary_directory.h"
+
+namespace coldread::live {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ConductorRun : public testing::Test {
+ protected:
+  Result<Played> play(const std::string& tasks, const std::string& setup = "[]") {
+    const std::string text = R"({"version": 1, "title": "x", "kernels": ["6.12.117"], "setup": )" +
+                             setup + R"(, "tasks": )" + tasks + "}";
+    auto scenario = scenario::load_text("test.json", text);
+    if (!scenario) return Error{scenario.error()};
+    scenario_ = std::move(*scenario);
+    PlayOptions options;
+    options.cache_directory = directory_.path();
+    options.work_directory = directory_.path();
+    options.hang_after_ms = hang_after_ms_;
+    return play_scenario(scenario_, options);
+  }
+  static std::vector<std::string> verbs_in_order(const player::Transcript& transcript) {
+    std::map<uint64_t, std::string> found;
+    for (const auto& [name, records] : transcript.tasks) {
+      for (const auto& record : records) {
+        found[record["seq"]] = name + " " + record["do"].get<std::string>();
+      }
+    }
+    std::vector<std::string> result;
+    for (const auto& [seq, verb] : found) result.push_back(verb);
+    return result;
+  }
+
+  TemporaryDirectory directory_;
+  scenario::Scenario scenario_;
+  int hang_after_ms_ = 60'000;
+};
+
+TEST_F(ConductorRun, SetupGoesFirstInItsOrder) {
+  const auto played = play(R"({"a": [{"do": "barrier", "name": "n"}],
+                               "b": [{"do": "barrier", "name": "n"}, {"do": "sleep", "ms": 1}]})",
+                           R"([{"task": "b", "do": "open"}, {"task": "a", "do": "sleep", "ms": 3},
+                               {"task": "b", "do": "sleep", "ms": 0}])");
+  ASSERT_TRUE(played) << played.error();
+  EXPECT_FALSE(played->transcript.report);
+  auto verbs = verbs_in_order(played->transcript);
+  verbs.resize(3);
+  EXPECT_THAT(verbs, ElementsAre("b open", "a sleep", "b sleep"));
+}
+
+TEST_F(ConductorRun, AKilledProcessLeavesItsRecords) {
+  const auto played =
+      play(R"({"victim": [{"do": "sleep", "ms": 0}, {"do": "sleep", "ms": 86400000}],
+                               "killer": [{"do": "sleep", "ms": 50}, {"do": "kill", "task": "victim"}]})");
+  ASSERT_TRUE(played) << played.error();
+  EXPECT_FALSE(played->transcript.report);
+  const auto& records = played->transcript.tasks.at("victim");
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0]["ret"], 0);
+  EXPECT_EQ(records[1]["waits"], true);
+  EXPECT_EQ(played->transcript.tasks.at("killer")[1]["ret"], 0);
+}
+
+TEST_F(ConductorRun, ABarrierNobodyElseReachesIsAHang) {
+  hang_after_ms_ = 300;
+  const auto played =
+      play(R"({"victim": [{"do": "sleep", "ms": 86400000}, {"do": "barrier", "name": "n"}],
+      "waiter": [{"do": "sleep", "ms": 20}, {"do": "kill", "task": "victim"}, {"do": "barrier", "name": "n"}]})");
+  ASSERT_TRUE(played) << played.error();
+  EXPECT_FALSE(played->clean);
+  ASSERT_TRUE(played->transcript.report);
+  EXPECT_EQ(played->transcript.report->kind, "hang");
+  EXPECT_THAT(played->transcript.report->text, HasSubstr("waiter"));
+  ASSERT_FALSE(played->transcript.report->details.empty());
+  EXPECT_THAT(played->transcript.report->details[0],
+              HasSubstr("waiter: at a barrier at /tasks/waiter/2 (barrier)"));
+  EXPECT_EQ(played->transcript.tasks.at("waiter")[2]["waits"], true);
+  EXPECT_TRUE(played->transcript.disk.is_null());
+}
+
+TEST_F(ConductorRun, SleepIsNoHang) {
+  hang_after_ms_ = 50;
+  const auto played = play(R"({"a": [{"do": "sleep", "ms": 300}]})");
+  ASSERT_TRUE(played) << played.error();
+  EXPECT_FALSE(played->transcript.report);
+}
+
+TEST_F(ConductorRun, FilesGetTheNumbersOfAFreshProcess) {
+  // /dev/cachefiles is not there; what a test can see is that nothing lies at 3 and above.
+  const auto played = play(R"({"a": [{"do": "open"}]})");
+  ASSERT_TRUE(played) << played.error();
+  EXPECT_EQ(played->transcript.tasks.at("a")[0].value("errno", ""), "ENOENT");
+}
+
+}  // namespace
+}  // namespace coldread::live

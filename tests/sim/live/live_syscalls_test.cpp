@@ -1,0 +1,145 @@
+// The play's own calls between tasks, and how answers of the kernel come back. No guest is needed.
+#include "sim/live/live_syscalls.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <thread>
+
+namespace coldread::live {
+namespace {
+
+class LiveCalls : public testing::Test {
+ protected:
+  LiveCalls() {
+    scenario_.tasks.resize(3);
+    scenario_.tasks[1].process = 1;
+    scenario_.tasks[2].process = 1;
+    scenario_.processes = {"a", "b"};
+    scenario_.barriers = {{"meet", 2}};
+    scenario_.volumes.resize(1);
+    scenario_.cookies.resize(1);
+    quiet_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  }
+  ~LiveCalls() override { close(quiet_); }
+
+  LiveSyscalls task(size_t index) { return {scenario_, *board_, index, -1, quiet_}; }
+
+  scenario::Scenario scenario_;
+  SharedBoard board_;
+  int quiet_;
+};
+
+TEST_F(LiveCalls, AnswersAreValuesOrNegativeErrno) {
+  LiveSyscalls calls = task(0);
+  std::array<std::byte, 8> data{};
+  EXPECT_EQ(calls.read(-1, data), -EBADF);
+  EXPECT_EQ(calls.pwrite(-1, data, 0), -EBADF);
+  EXPECT_EQ(calls.close(-1), -EBADF);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(calls.write(ends[1], data), 8);
+  EXPECT_EQ(calls.read(ends[0], data), 8);
+  EXPECT_EQ(calls.lseek(ends[0], 0, scenario::LseekWhence::set), -ESPIPE);
+  EXPECT_EQ(calls.close(ends[0]), 0);
+  EXPECT_EQ(calls.close(ends[1]), 0);
+}
+
+TEST_F(LiveCalls, NetfsCallsWithoutAModuleAreRefused) {
+  LiveSyscalls calls = task(0);
+  player::PrepareResult found;
+  EXPECT_EQ(calls.acquire_volume(0), -EBADF);
+  EXPECT_EQ(calls.acquire_cookie(0), -EBADF);
+  EXPECT_EQ(calls.cookie_size(0), -EBADF);
+  EXPECT_EQ(calls.prepare_read(0, 0, 4096, 4096, 0, &found), -EBADF);
+}
+
+TEST_F(LiveCalls, PollGivesTheMask) {
+  LiveSyscalls calls = task(0);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(calls.poll(ends[0], POLLIN, 0, false), 0);
+  EXPECT_EQ(calls.poll(ends[1], POLLIN | POLLOUT, -1, false), POLLOUT);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(LiveCalls, ServingPollEndsWhenItIsQuietButEventsComeFirst) {
+  LiveSyscalls calls = task(0);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  eventfd_write(quiet_, 1);
+  EXPECT_EQ(calls.poll(ends[0], POLLIN, -1, true), 0);
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+  eventfd_write(quiet_, 1);
+  EXPECT_EQ(calls.poll(ends[0], POLLIN, -1, true), POLLIN);
+  EXPECT_EQ(calls.poll(quiet_, POLLIN, 0, false), 0) << "the call takes the permission along";
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(LiveCalls, SettleWaitsForThePermission) {
+  LiveSyscalls calls = task(0);
+  std::thread settling([&] { calls.settle(); });
+  board_->wait_until([&] { return board_->tasks[0].state == TaskState::settling; });
+  ++board_->tasks[0].settled;
+  board_->changed();
+  settling.join();
+  EXPECT_EQ(board_->tasks[0].state, TaskState::running);
+}
+
+TEST_F(LiveCalls, BarrierIsMetAgainAndAgain) {
+  LiveSyscalls first = task(0);
+  LiveSyscalls second = task(1);
+  std::thread other([&] {
+    for (int i = 0; i < 100; ++i) second.barrier(0);
+  });
+  for (int i = 0; i < 100; ++i) first.barrier(0);
+  other.join();
+  EXPECT_EQ(board_->arrivals[0], 200u);
+}
+
+TEST_F(LiveCalls, SetupTurnsComeInOrder) {
+  LiveSyscalls first = task(0);
+  LiveSyscalls second = task(1);
+  std::vector<int> order;
+  std::thread other([&] {
+    second.await_setup_turn(1);
+    order.push_back(1);
+    second.end_setup_turn(1);
+  });
+  first.await_setup_turn(0);
+  order.push_back(0);
+  first.end_setup_turn(0);
+  first.await_setup_turn(2);
+  other.join();
+  EXPECT_EQ(order, (std::vector<int>{0, 1}));
+}
+
+TEST_F(LiveCalls, NobodyIsLeftToKill) {
+  LiveSyscalls calls = task(0);
+  EXPECT_EQ(calls.kill(1), -ESRCH) << "no such process";
+  board_->pids[1] = getpid();
+  board_->tasks[1].state = TaskState::ended;
+  board_->tasks[2].state = TaskState::ended;
+  EXPECT_EQ(calls.kill(1), -ESRCH) << "all its tasks have ended";
+}
+
+TEST_F(LiveCalls, EveryCallCountsAsProgressAndIsPrecededByACheckpoint) {
+  int checkpoints = 0;
+  LiveSyscalls calls(scenario_, *board_, 0, -1, quiet_, [&] { ++checkpoints; });
+  const uint64_t before = board_->progress;
+  calls.close(-1);
+  EXPECT_GT(board_->progress, before);
+  EXPECT_EQ(checkpoints, 1);
+  EXPECT_EQ(calls.next_sequence(), 0u);
+  EXPECT_EQ(calls.next_sequence(), 1u);
+}
+
+}  // namespace
+}  // namespace coldread::live
