@@ -1,0 +1,40 @@
+#!/bin/bash
+# The build script's ways out that need no build: each told apart by exit status, each with its reason.
+# usage: build_test.sh DIRECTORY_OF_THE_SCRIPT
+set -u
+tools=$1
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+mkdir "$work/bin" "$work/cache"
+failures=0
+
+# A command of this name that does only what is written here.
+stub() { printf '#!/bin/sh\n%s\n' "$2" > "$work/bin/$1"; chmod +x "$work/bin/$1"; }
+
+# expect STATUS TEXT ARGUMENT...: the script's exit status, and a part of what it says on stdout.
+expect() {
+  local status=$1 text=$2; shift 2
+  local said; said=$(PATH=$work/bin:$PATH COLDREAD_KERNEL_CACHE=$cache "$tools/build" "$@" 2> "$work/stderr"); local got=$?
+  [ "$got" = "$status" ] && [[ $said = *"$text"* ]] && return
+  echo "FAILED: build $*: status $got, '$said', expected $status, '$text'"; sed 's/^/  /' "$work/stderr"
+  failures=$((failures + 1))
+}
+
+cache=$work/cache
+expect 1 "reason=no kernel of series '5.19'" 5.19
+expect 1 "reason=no kernel of series ''"
+expect 77 "reason=Linux 6.12 is not built yet" --cached 6.12.117
+
+stub dpkg-query 'exit 1'
+stub id 'echo 1000'
+expect 77 "reason=packages are missing and only root can install them: apt-get install linux-source-6.1" 6.1.192
+stub id 'echo 0'
+stub apt-get 'exit 100'
+expect 77 "reason=apt-get could not install linux-source-6.1" 6.1.192
+
+cache=$work/file; touch "$cache"
+expect 77 "is not writable" 6.1
+
+# What an interrupted build left is not taken for a kernel.
+cache=$work/cache; mkdir -p "$cache/linux-6.12"; touch "$cache/linux-6.12/linux"
+expect 77 "is not built yet" --cached 6.12
+exit $((failures > 0))
