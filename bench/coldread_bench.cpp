@@ -53,7 +53,8 @@ BENCHMARK(cold_read);
 // --- cold_read_waiting/N: N readers are asleep before the daemon answers the first ---------------
 
 struct WaitingReaders {
-  explicit WaitingReaders(size_t readers) : count(readers), start(machine.scheduler(), "next round") {}
+  explicit WaitingReaders(size_t how_many)
+      : count(how_many), start(machine.scheduler(), "next round") {}
 
   struct Reader {
     WaitingReaders* run;
