@@ -1,4 +1,5 @@
-// A bound on-demand cache with one open object, for benchmarks: no scenario, no trace, no transcript.
+// A bound on-demand cache with one open object, for benchmarks: no scenario, no trace, no
+// transcript.
 #pragma once
 
 #include <fcntl.h>
@@ -30,7 +31,7 @@ inline void require(bool condition, const char* what) {
 class BenchMachine {
  public:
   static constexpr uint64_t kBlock = 4096;
-  static constexpr uint64_t kBlocks = 4096;   // of the object: 16 MiB
+  static constexpr uint64_t kBlocks = 4096;  // of the object: 16 MiB
 
   BenchMachine()
       : scheduler_(strategy_),
@@ -117,11 +118,13 @@ class BenchMachine {
     int error = 0;
     const VolumeHandle volume = fscache_acquire_volume(k, "bench", "", {}, &error);
     constexpr std::string_view kKey = "object";
-    machine.cookie_ = fscache_acquire_cookie(k, volume, FSCACHE_ADV_WANT_CACHE_SIZE,
-                                             std::as_bytes(std::span(kKey.data(), kKey.size())), {}, 0);
+    machine.cookie_ =
+        fscache_acquire_cookie(k, volume, FSCACHE_ADV_WANT_CACHE_SIZE,
+                               std::as_bytes(std::span(kKey.data(), kKey.size())), {}, 0);
     fscache_use_cookie(k, machine.cookie_, false);
     machine.wait_for_message();
-    require(sys_read(k, machine.device_, {machine.message_, sizeof(machine.message_)}) > 0, "no OPEN");
+    require(sys_read(k, machine.device_, {machine.message_, sizeof(machine.message_)}) > 0,
+            "no OPEN");
     uapi::cachefiles_open open;
     std::memcpy(&open, machine.message_ + sizeof(uapi::cachefiles_msg), sizeof(open));
     machine.anon_fd_ = static_cast<int>(open.fd);

@@ -119,7 +119,8 @@ void cold_read_waiting(benchmark::State& state) {
 }
 BENCHMARK(cold_read_waiting)->Arg(1)->Arg(100)->Arg(10'000)->Arg(100'000);
 
-// --- request_queue/N: the table alone, with N requests that the daemon has read and not answered --
+// --- request_queue/N: the table alone, with N requests that the daemon has read and not answered
+// --
 
 struct RequestQueue {
   BenchMachine machine;
@@ -129,9 +130,9 @@ struct RequestQueue {
 
   ReqHandle enqueue() {
     Kernel& k = machine.kernel();
-    const ReqHandle req =
-        k.cachefiles.req_pool.create(k.scheduler, machine.cookie()->cache_priv);
-    static_cast<uapi::cachefiles_msg&>(req->msg) = {0, CACHEFILES_OP_READ, sizeof(uapi::cachefiles_msg) + sizeof(uapi::cachefiles_read), 0};
+    const ReqHandle req = k.cachefiles.req_pool.create(k.scheduler, machine.cookie()->cache_priv);
+    static_cast<uapi::cachefiles_msg&>(req->msg) = {
+        0, CACHEFILES_OP_READ, sizeof(uapi::cachefiles_msg) + sizeof(uapi::cachefiles_read), 0};
     req->msg.read = {0, BenchMachine::kBlock};
     uint64_t id = 0;
     require(cachefiles_ondemand_enqueue_req(machine.cache(), req, &id) == 0, "no room");

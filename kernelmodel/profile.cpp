@@ -8,8 +8,8 @@ namespace coldread {
 namespace {
 
 constexpr std::array kChanges = {
-    ChangeInfo{Change::ondemand_read_in_prepare_read, "ondemand-read-in-prepare-read", "9032b6e8589f",
-               "the READ hook sees every hole, not only ranges that miss wholly"},
+    ChangeInfo{Change::ondemand_read_in_prepare_read, "ondemand-read-in-prepare-read",
+               "9032b6e8589f", "the READ hook sees every hole, not only ranges that miss wholly"},
     ChangeInfo{Change::fd_write_position_alignment, "fd-write-position-alignment", "7097c96411d2",
                "unaligned writes to the anonymous fd are refused, not rounded down"},
     ChangeInfo{Change::cache_file_mode_0600, "cache-file-mode-0600", "79aa28494638",
@@ -42,7 +42,9 @@ const std::array<Profile, 3>& table() {
 
 }  // namespace
 
-std::span<const ChangeInfo> all_changes() { return kChanges; }
+std::span<const ChangeInfo> all_changes() {
+  return kChanges;
+}
 
 Profile Profile::with(Change change) const {
   Profile copy = *this;
@@ -56,7 +58,9 @@ Profile Profile::without(Change change) const {
   return copy;
 }
 
-std::span<const Profile> profiles() { return table(); }
+std::span<const Profile> profiles() {
+  return table();
+}
 
 const Profile* find_profile(std::string_view name) {
   for (const Profile& profile : table()) {

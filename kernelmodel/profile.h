@@ -16,8 +16,10 @@
 namespace coldread {
 
 enum class Change : uint8_t {
-  // cachefiles: the READ hook sits in cachefiles_prepare_read() and so sees every hole (9032b6e858).
-  // Without it, it sits in cachefiles_read() and sees only ranges that miss wholly (the series' v8).
+  // cachefiles: the READ hook sits in cachefiles_prepare_read() and so sees every hole
+  // (9032b6e858).
+  // Without it, it sits in cachefiles_read() and sees only ranges that miss wholly (the series'
+  // v8).
   ondemand_read_in_prepare_read,
   // Writes to the anonymous fd at an unaligned offset are refused; before, rounded down.
   fd_write_position_alignment,
@@ -36,12 +38,12 @@ struct ChangeInfo {
   std::string_view commit;   // upstream, abbreviated; empty: several
   std::string_view summary;  // one line
 };
-std::span<const ChangeInfo> all_changes();   // in the order of the enum
+std::span<const ChangeInfo> all_changes();  // in the order of the enum
 
 struct Profile {
-  std::string_view name;         // "6.12.117"
-  std::string_view description;  // one line
-  bool derived = true;           // not compared with a running kernel
+  std::string_view name;           // "6.12.117"
+  std::string_view description;    // one line
+  bool derived = true;             // not compared with a running kernel
   std::string_view kernel_series;  // "6.12": whose source package builds it; empty: no such kernel
   std::bitset<static_cast<size_t>(Change::count)> changes;
 
@@ -52,7 +54,7 @@ struct Profile {
 
 inline constexpr std::string_view kDefaultProfile = "6.12.117";
 
-std::span<const Profile> profiles();                   // oldest first
-const Profile* find_profile(std::string_view name);    // null: no such profile
+std::span<const Profile> profiles();                 // oldest first
+const Profile* find_profile(std::string_view name);  // null: no such profile
 
 }  // namespace coldread

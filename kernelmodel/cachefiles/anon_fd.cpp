@@ -12,7 +12,9 @@
 namespace coldread {
 namespace {
 
-ObjectHandle object_of(FileHandle file) { return file->get_private<cachefiles_object>(); }
+ObjectHandle object_of(FileHandle file) {
+  return file->get_private<cachefiles_object>();
+}
 
 // Requests of the object that only its fd could answer are answered now: an unread CLOSE.
 void finish_closes(CachefilesHandle cache, int object_id) {

@@ -93,7 +93,7 @@ void withdraw_volumes(Kernel& k, CachefilesHandle cache) {
       volume->listed = false;
     }
     cache->object_list_lock.unlock();
-    if (!vcookie) continue;   // somebody is freeing it
+    if (!vcookie) continue;  // somebody is freeing it
     cachefiles_withdraw_volume(k, volume);
     fscache_put_volume(k, vcookie, "PUT withd");
   }
@@ -136,7 +136,9 @@ int cachefiles_has_space(Kernel& k, CachefilesHandle cache, uint64_t files, uint
     if (error == -EIO) cachefiles_io_error(k, cache, "statfs failed");
     return error;
   }
-  const auto less = [](uint64_t from, uint64_t amount) { return from > amount ? from - amount : 0; };
+  const auto less = [](uint64_t from, uint64_t amount) {
+    return from > amount ? from - amount : 0;
+  };
   const uint64_t free_files = less(stats.files_free, files);
   const uint64_t free_blocks = less(less(stats.blocks_available, cache->b_writing), blocks);
 

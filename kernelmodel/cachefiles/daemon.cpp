@@ -15,7 +15,9 @@
 namespace coldread {
 namespace {
 
-CachefilesHandle cache_of(FileHandle file) { return file->get_private<cachefiles_cache>(); }
+CachefilesHandle cache_of(FileHandle file) {
+  return file->get_private<cachefiles_cache>();
+}
 
 void daemon_unbind(Kernel& k, CachefilesHandle cache) {
   if (cache->flags.test(CACHEFILES_READY)) cachefiles_withdraw_cache(k, cache);
@@ -40,12 +42,12 @@ ssize_t read_state(Kernel& k, CachefilesHandle cache, UserBuffer buffer) {
   const uint64_t b_released = std::exchange(cache->b_released, 0);
   cache->flags.clear(CACHEFILES_STATE_CHANGED);
   char line[256];
-  const int n = std::snprintf(
-      line, sizeof(line),
-      "cull=%c frun=%" PRIx64 " fcull=%" PRIx64 " fstop=%" PRIx64 " brun=%" PRIx64
-      " bcull=%" PRIx64 " bstop=%" PRIx64 " freleased=%x breleased=%" PRIx64,
-      cache->flags.test(CACHEFILES_CULLING) ? '1' : '0', cache->frun, cache->fcull, cache->fstop,
-      cache->brun, cache->bcull, cache->bstop, f_released, b_released);
+  const int n =
+      std::snprintf(line, sizeof(line),
+                    "cull=%c frun=%" PRIx64 " fcull=%" PRIx64 " fstop=%" PRIx64 " brun=%" PRIx64
+                    " bcull=%" PRIx64 " bstop=%" PRIx64 " freleased=%x breleased=%" PRIx64,
+                    cache->flags.test(CACHEFILES_CULLING) ? '1' : '0', cache->frun, cache->fcull,
+                    cache->fstop, cache->brun, cache->bcull, cache->bstop, f_released, b_released);
   const auto length = static_cast<size_t>(n);
   if (length > buffer.size) return -EMSGSIZE;
   const int error = copy_to_user(buffer, std::as_bytes(std::span(line, length)));
@@ -78,8 +80,7 @@ ssize_t daemon_write(Kernel& k, FileHandle file, std::span<const std::byte> data
   for (const cachefiles_daemon_cmd& command : cachefiles_daemon_cmds()) {
     if (command.name != word) continue;
     cache->daemon_mutex.lock();
-    const int ret =
-        cache->flags.test(CACHEFILES_DEAD) ? -EIO : command.handler(k, cache, args);
+    const int ret = cache->flags.test(CACHEFILES_DEAD) ? -EIO : command.handler(k, cache, args);
     cache->daemon_mutex.unlock();
     return ret != 0 ? ret : static_cast<ssize_t>(data.size());
   }
@@ -166,7 +167,9 @@ void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache) {
   cache->ondemand_ids.xa_lock().unlock();
 }
 
-void cachefiles_get_unbind_pincount(CachefilesHandle cache) { cache->unbind_pincount.get(); }
+void cachefiles_get_unbind_pincount(CachefilesHandle cache) {
+  cache->unbind_pincount.get();
+}
 
 void cachefiles_put_unbind_pincount(Kernel& k, CachefilesHandle cache) {
   if (!cache->unbind_pincount.put()) return;

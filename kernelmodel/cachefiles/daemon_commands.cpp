@@ -134,10 +134,20 @@ int inuse(Kernel& k, CachefilesHandle cache, std::string_view args) {
 
 std::span<const cachefiles_daemon_cmd> cachefiles_daemon_cmds() {
   static constexpr std::array<cachefiles_daemon_cmd, 15> kCommands = {{
-      {"bind", bind},   {"brun", brun},   {"bcull", bcull},   {"bstop", bstop},
-      {"cull", cull},   {"debug", debug}, {"dir", dir},       {"frun", frun},
-      {"fcull", fcull}, {"fstop", fstop}, {"inuse", inuse},   {"secctx", secctx},
-      {"tag", tag},     {"copen", cachefiles_ondemand_copen},
+      {"bind", bind},
+      {"brun", brun},
+      {"bcull", bcull},
+      {"bstop", bstop},
+      {"cull", cull},
+      {"debug", debug},
+      {"dir", dir},
+      {"frun", frun},
+      {"fcull", fcull},
+      {"fstop", fstop},
+      {"inuse", inuse},
+      {"secctx", secctx},
+      {"tag", tag},
+      {"copen", cachefiles_ondemand_copen},
       {"restore", cachefiles_ondemand_restore},
   }};
   return kCommands;

@@ -29,7 +29,7 @@ inline constexpr int CACHEFILES_ONDEMAND_ID_CLOSED = -1;
 inline constexpr XaMark CACHEFILES_REQ_NEW = XA_MARK_1;
 inline constexpr std::string_view kCachefilesXattr = "user.CacheFiles.cache";
 
-enum cachefiles_content : uint8_t {   // saved on disk
+enum cachefiles_content : uint8_t {  // saved on disk
   CACHEFILES_CONTENT_NO_DATA = 0,
   CACHEFILES_CONTENT_SINGLE = 1,
   CACHEFILES_CONTENT_ALL = 2,
@@ -44,7 +44,7 @@ enum cachefiles_object_state : uint8_t {
   CACHEFILES_ONDEMAND_OBJSTATE_DROPPING,
 };
 
-enum : unsigned {   // cachefiles_cache::flags
+enum : unsigned {  // cachefiles_cache::flags
   CACHEFILES_READY,
   CACHEFILES_DEAD,
   CACHEFILES_CULLING,
@@ -52,7 +52,7 @@ enum : unsigned {   // cachefiles_cache::flags
   CACHEFILES_ONDEMAND_MODE,
 };
 
-enum : unsigned {   // cachefiles_object::flags
+enum : unsigned {  // cachefiles_object::flags
   CACHEFILES_OBJECT_USING_TMPFILE,
 };
 
@@ -90,9 +90,9 @@ struct cachefiles_volume {
 struct cachefiles_ondemand_info {
   cachefiles_ondemand_info(Kernel& kernel, ObjectHandle owner);
 
-  Work ondemand_work;           // reopens the object
+  Work ondemand_work;  // reopens the object
   SpinLock lock;
-  int ondemand_id = 0;          // 0: never opened, > 0: open, -1: the fd was closed
+  int ondemand_id = 0;  // 0: never opened, > 0: open, -1: the fd was closed
   cachefiles_object_state state = CACHEFILES_ONDEMAND_OBJSTATE_CLOSE;
   ObjectHandle object;
   Kernel* kernel;
@@ -106,15 +106,15 @@ struct cachefiles_object {
   bool listed = false;
   std::pmr::list<ObjectHandle>::iterator cache_link;
   InodeNumber file = 0;
-  int64_t file_pos = 0;         // of the backing file: only lseek() moves it
-  std::array<char, 352> d_name;   // the longest is 338; the length is cut to 8 bits, as in Linux
+  int64_t file_pos = 0;          // of the backing file: only lseek() moves it
+  std::array<char, 352> d_name;  // the longest is 338; the length is cut to 8 bits, as in Linux
   uint8_t d_name_len = 0;
   uint32_t debug_id = 0;
   cachefiles_content content_info = CACHEFILES_CONTENT_NO_DATA;
   SpinLock lock;
   RefCount ref;
   BitFlags flags;
-  Handle<cachefiles_ondemand_info> ondemand;   // null outside on-demand mode
+  Handle<cachefiles_ondemand_info> ondemand;  // null outside on-demand mode
 
   std::string_view name() const { return {d_name.data(), d_name_len}; }
 };
@@ -150,8 +150,8 @@ struct cachefiles_cache {
   explicit cachefiles_cache(Kernel& kernel);
 
   CacheHandle cache;
-  InodeNumber mnt = 0;          // the directory bound
-  InodeNumber store = 0;        // its "cache"
+  InodeNumber mnt = 0;    // the directory bound
+  InodeNumber store = 0;  // its "cache"
   InodeNumber graveyard = 0;
   std::pmr::list<Handle<cachefiles_volume>> volumes;
   std::pmr::list<ObjectHandle> object_list;
@@ -175,7 +175,7 @@ struct cachefiles_cache {
   RefCount unbind_pincount;
   XArray<cachefiles_req> reqs;
   uint64_t req_id_next = 0;
-  XArray<cachefiles_object> ondemand_ids;   // only the ids matter
+  XArray<cachefiles_object> ondemand_ids;  // only the ids matter
   uint32_t ondemand_id_next = 0;
   uint32_t msg_id_next = 0;
 };
@@ -198,7 +198,7 @@ struct cachefiles_state {
   Pool<cachefiles_ondemand_info> info_pool;
   Pool<cachefiles_req> req_pool;
   std::pmr::map<InodeNumber, inode_state> inodes;
-  bool open = false;            // cachefiles_open: the device is in use
+  bool open = false;  // cachefiles_open: the device is in use
   AtomicCount object_debug_id;
 };
 
@@ -209,17 +209,20 @@ inline ObjectHandle cachefiles_cres_object(const netfs_cache_resources& cres) {
   return cres.cookie->cache_priv;
 }
 
-// --- cache.c: space and withdrawal -----------------------------------------------------------------
+// --- cache.c: space and withdrawal
+// -----------------------------------------------------------------
 int cachefiles_add_cache(Kernel& k, CachefilesHandle cache);
-// 0, -ENOBUFS (below a stop limit) or statfs' errno; may engage or end culling. Units: files, blocks.
+// 0, -ENOBUFS (below a stop limit) or statfs' errno; may engage or end culling. Units: files,
+// blocks.
 int cachefiles_has_space(Kernel& k, CachefilesHandle cache, uint64_t files, uint64_t blocks,
                          cachefiles_has_space_for reason);
 void cachefiles_withdraw_cache(Kernel& k, CachefilesHandle cache);
 void cachefiles_io_error(Kernel& k, CachefilesHandle cache, const char* text);
 void cachefiles_state_changed(CachefilesHandle cache);
 
-// --- daemon.c: the device ----------------------------------------------------------------------------
-// Opens /dev/cachefiles for the current task: -EPERM, -EBUSY, or 0 and *out.
+// --- daemon.c: the device
+// ---------------------------------------------------------------------------- Opens
+// /dev/cachefiles for the current task: -EPERM, -EBUSY, or 0 and *out.
 int cachefiles_daemon_open(Kernel& k, uint32_t open_flags, FileHandle* out);
 void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache);
 void cachefiles_get_unbind_pincount(CachefilesHandle cache);
@@ -231,7 +234,8 @@ struct cachefiles_daemon_cmd {
 };
 std::span<const cachefiles_daemon_cmd> cachefiles_daemon_cmds();
 
-// --- interface.c: objects ----------------------------------------------------------------------------
+// --- interface.c: objects
+// ----------------------------------------------------------------------------
 bool cachefiles_lookup_cookie(Kernel& k, CookieHandle cookie);
 void cachefiles_withdraw_cookie(Kernel& k, CookieHandle cookie);
 bool cachefiles_invalidate_cookie(Kernel& k, CookieHandle cookie);
@@ -240,11 +244,13 @@ ObjectHandle cachefiles_grab_object(Kernel& k, ObjectHandle object, const char* 
 void cachefiles_put_object(Kernel& k, ObjectHandle object, const char* why);
 void cachefiles_see_object(Kernel& k, ObjectHandle object, const char* why);
 
-// --- io.c ----------------------------------------------------------------------------------------------
+// --- io.c
+// ----------------------------------------------------------------------------------------------
 bool cachefiles_begin_operation(Kernel& k, netfs_cache_resources& cres, fscache_want_state want);
 void cachefiles_end_operation(Kernel& k, netfs_cache_resources& cres);
 // Says where [start, start + *len) is to come from, shortening *len to a boundary; sends READ and
-// waits if NETFS_SREQ_ONDEMAND is among *flags (bits) and there is a hole. netfs_inode: for the trace.
+// waits if NETFS_SREQ_ONDEMAND is among *flags (bits) and there is a hole. netfs_inode: for the
+// trace.
 netfs_io_source cachefiles_prepare_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
                                         uint64_t* len, int64_t i_size, uint32_t* flags,
                                         uint64_t netfs_inode);
@@ -257,20 +263,22 @@ int cachefiles_prepare_write(Kernel& k, netfs_cache_resources& cres, int64_t* st
                              uint64_t upper_len, bool no_space_allocated_yet);
 int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber file,
                                     int64_t* start, uint64_t* len, uint64_t upper_len,
-                                    bool no_space_allocated_yet);   // __cachefiles_prepare_write
+                                    bool no_space_allocated_yet);  // __cachefiles_prepare_write
 ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
-                                std::span<const std::byte> data);   // __cachefiles_write
+                                std::span<const std::byte> data);  // __cachefiles_write
 
-// --- key.c ---------------------------------------------------------------------------------------------
+// --- key.c
+// ---------------------------------------------------------------------------------------------
 void cachefiles_cook_key(ObjectHandle object);
 
-// --- namei.c -------------------------------------------------------------------------------------------
+// --- namei.c
+// -------------------------------------------------------------------------------------------
 int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
                              std::string_view name, bool* is_new, InodeNumber* out);
 void cachefiles_put_directory(Kernel& k, InodeNumber dir);
 int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                       InodeNumber inode, std::string_view name, fscache_why_object_killed why);
-inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);   // made on first use
+inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);  // made on first use
 // The caller holds the inode's rwsem. False: it is in use already.
 bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
 void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
@@ -286,7 +294,8 @@ int cachefiles_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
 int cachefiles_check_in_use(Kernel& k, CachefilesHandle cache, InodeNumber dir,
                             std::string_view name);
 
-// --- ondemand.c ----------------------------------------------------------------------------------------
+// --- ondemand.c
+// ----------------------------------------------------------------------------------------
 ssize_t cachefiles_ondemand_daemon_read(Kernel& k, CachefilesHandle cache, UserBuffer buffer);
 int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_view args);
 int cachefiles_ondemand_restore(Kernel& k, CachefilesHandle cache, std::string_view args);
@@ -297,18 +306,20 @@ int cachefiles_ondemand_init_obj_info(Kernel& k, ObjectHandle object,
 void cachefiles_ondemand_deinit_obj_info(Kernel& k, ObjectHandle object);
 int cachefiles_ondemand_read(Kernel& k, ObjectHandle object, uint64_t pos, uint64_t len);
 bool cachefiles_ondemand_is_reopening_read(ReqHandle req);
-void cachefiles_ondemand_object_worker(void* info);   // the Work that reopens an object
+void cachefiles_ondemand_object_worker(void* info);  // the Work that reopens an object
 // The entry of a request table as a handle.
 inline ReqHandle req_handle(cachefiles_req* req) {
   return req != nullptr ? ReqHandle::of(*req) : ReqHandle();
 }
 
-// --- volume.c ------------------------------------------------------------------------------------------
+// --- volume.c
+// ------------------------------------------------------------------------------------------
 void cachefiles_acquire_volume(Kernel& k, VolumeHandle vcookie);
 void cachefiles_free_volume(Kernel& k, VolumeHandle vcookie);
 void cachefiles_withdraw_volume(Kernel& k, Handle<cachefiles_volume> volume);
 
-// --- xattr.c -------------------------------------------------------------------------------------------
+// --- xattr.c
+// -------------------------------------------------------------------------------------------
 int cachefiles_set_object_xattr(Kernel& k, ObjectHandle object);
 int cachefiles_check_auxdata(Kernel& k, ObjectHandle object, InodeNumber file);
 int cachefiles_remove_object_xattr(Kernel& k, CachefilesHandle cache, ObjectHandle object,

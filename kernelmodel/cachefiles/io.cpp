@@ -47,7 +47,7 @@ struct Answer {
 // What one look at the file says about [start, start + *len), which it may shorten.
 struct Occupancy {
   Answer answer;
-  bool miss = false;    // the daemon or the netfs has to provide the range
+  bool miss = false;  // the daemon or the netfs has to provide the range
 };
 
 Occupancy look_at_file(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
@@ -138,9 +138,10 @@ netfs_io_source cachefiles_prepare_read(Kernel& k, netfs_cache_resources& cres, 
 
 namespace {
 
-// Finds where data begins in the range a reader asked for: the bytes to zero before it, or an errno.
-ssize_t skip_hole(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t begin,
-                  uint64_t length, bool may_ask) {
+// Finds where data begins in the range a reader asked for: the bytes to zero before it, or an
+// errno.
+ssize_t skip_hole(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t begin, uint64_t length,
+                  bool may_ask) {
   const int64_t data = k.store.seek(file, begin, Whence::data);
   if (data < 0 && data != -ENXIO) return data;
   if (data == -ENXIO || static_cast<uint64_t>(data) >= begin + length) {
@@ -166,8 +167,8 @@ ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
 
   size_t skipped = 0;
   if (read_hole != NETFS_READ_HOLE_IGNORE) {
-    const bool may_ask = !k.profile.has(Change::ondemand_read_in_prepare_read) &&
-                         read_hole == NETFS_READ_HOLE_FAIL;
+    const bool may_ask =
+        !k.profile.has(Change::ondemand_read_in_prepare_read) && read_hole == NETFS_READ_HOLE_FAIL;
     const ssize_t gap = skip_hole(k, object, file, begin, data.size(), may_ask);
     if (gap == -ENODATA && read_hole == NETFS_READ_HOLE_CLEAR) {
       std::memset(data.data(), 0, data.size());
@@ -226,7 +227,8 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
                                     int64_t* start, uint64_t* len, uint64_t upper_len,
                                     bool no_space_allocated_yet) {
   const CachefilesHandle cache = object->volume->cache;
-  const int64_t aligned = *start / static_cast<int64_t>(kPageSize) * static_cast<int64_t>(kPageSize);
+  const int64_t aligned =
+      *start / static_cast<int64_t>(kPageSize) * static_cast<int64_t>(kPageSize);
   if (k.profile.has(Change::fd_write_position_alignment)) {
     if (aligned != *start || *len > upper_len) {
       k.fscache.stats.n_dio_misfit++;

@@ -12,7 +12,9 @@ namespace {
 constexpr char kBase64[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
 
 // What may stand in a file name as it is: printable ASCII without space and '/', and DEL.
-bool passes(uint8_t c) { return c > 0x20 && c < 0x80 && c != '/'; }
+bool passes(uint8_t c) {
+  return c > 0x20 && c < 0x80 && c != '/';
+}
 
 unsigned hex_digits(uint32_t word) {
   unsigned digits = 0;

@@ -75,8 +75,8 @@ int cachefiles_delete_object(Kernel& k, ObjectHandle object, fscache_why_object_
   const InodeNumber fan = object->volume->fanout[object->cookie->key_hash & 0xff];
   Mutex& rwsem = cachefiles_inode(k, fan).rwsem;
   rwsem.lock_nested();
-  const int ret = cachefiles_unlink(k, object->volume->cache, object, fan, object->file,
-                                    object->name(), why);
+  const int ret =
+      cachefiles_unlink(k, object->volume->cache, object, fan, object->file, object->name(), why);
   rwsem.unlock();
   return ret;
 }

@@ -1,12 +1,13 @@
 // The request queue: how the kernel side asks the daemon and waits for its answer.
 //
-// Models the half of fs/cachefiles/ondemand.c that sends requests, and the reopening of objects; the
-// daemon's half is in ondemand_daemon.cpp.
+// Models the half of fs/cachefiles/ondemand.c that sends requests, and the reopening of objects;
+// the daemon's half is in ondemand_daemon.cpp.
+#include "kernelmodel/cachefiles/ondemand.h"
+
 #include <cerrno>
 #include <cstring>
 #include <limits>
 
-#include "kernelmodel/cachefiles/ondemand.h"
 #include "kernelmodel/kernel/tracepoint.h"
 
 namespace coldread {
@@ -73,7 +74,8 @@ int wait_for_answer(Kernel& k, CachefilesHandle cache, ReqHandle req, uint64_t m
 }
 
 int cachefiles_ondemand_send_req(Kernel& k, ObjectHandle object, cachefiles_opcode opcode,
-                                 size_t data_len, InitReq init_req, const uapi::cachefiles_read& range) {
+                                 size_t data_len, InitReq init_req,
+                                 const uapi::cachefiles_read& range) {
   const CachefilesHandle cache = object->volume->cache;
   if (!cache->flags.test(CACHEFILES_ONDEMAND_MODE)) return 0;
 
@@ -84,7 +86,8 @@ int cachefiles_ondemand_send_req(Kernel& k, ObjectHandle object, cachefiles_opco
     ret = -EIO;
   } else {
     req = k.cachefiles.req_pool.create(k.scheduler, object);
-    static_cast<uapi::cachefiles_msg&>(req->msg) = {0, opcode, static_cast<uint32_t>(sizeof(uapi::cachefiles_msg) + data_len), 0};
+    static_cast<uapi::cachefiles_msg&>(req->msg) = {
+        0, opcode, static_cast<uint32_t>(sizeof(uapi::cachefiles_msg) + data_len), 0};
     ret = init_req(k, req, range);
     if (ret == 0) ret = cachefiles_ondemand_enqueue_req(cache, req, &msg_id);
   }
@@ -108,7 +111,7 @@ int init_open_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) 
     pr_err(k, "WANT_CACHE_SIZE is needed for on-demand mode");
     return -EINVAL;
   }
-  const uint32_t volume_key_size = volume->key[0] + 1u;   // with its NUL
+  const uint32_t volume_key_size = volume->key[0] + 1u;  // with its NUL
   req->msg.open = {volume_key_size, cookie->key_len, 0, 0};
   std::memcpy(req->msg.keys.data(), volume->key.data() + 1, volume_key_size);
   std::memcpy(req->msg.keys.data() + volume_key_size, cookie->key.data(), cookie->key_len);

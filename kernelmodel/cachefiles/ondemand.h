@@ -27,11 +27,11 @@ inline void cachefiles_ondemand_set_object(ObjectHandle object, cachefiles_objec
 // Puts the request into the table under a free id: 0, -EIO (dead cache, dropped object, CLOSE of an
 // object that is not open), or -EBUSY (no id left).
 int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint64_t* msg_id);
-void cachefiles_req_put(Kernel& k, ReqHandle req);   // the last one frees it
+void cachefiles_req_put(Kernel& k, ReqHandle req);  // the last one frees it
 // Takes the request out of the table and completes it; false: it is not at that id any more.
 bool cachefiles_ondemand_finish_req(CachefilesHandle cache, uint64_t msg_id, ReqHandle req,
                                     int error);
 
-extern const FileOperations cachefiles_ondemand_fd_fops;   // anon_fd.cpp
+extern const FileOperations cachefiles_ondemand_fd_fops;  // anon_fd.cpp
 
 }  // namespace coldread

@@ -38,9 +38,8 @@ int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
   const ObjectHandle object = cachefiles_grab_object(k, req->object, "GET ondemand_fd");
   const CachefilesHandle cache = object->volume->cache;
   uint32_t object_id = 0;
-  int ret = cache->ondemand_ids.alloc_cyclic(&object_id, &*object, 1,
-                                             std::numeric_limits<int32_t>::max(),
-                                             &cache->ondemand_id_next);
+  int ret = cache->ondemand_ids.alloc_cyclic(
+      &object_id, &*object, 1, std::numeric_limits<int32_t>::max(), &cache->ondemand_id_next);
   if (ret < 0) return get_fd_failed(k, object, ret);
   anon->fd = get_unused_fd_flags(k, O_WRONLY);
   if (anon->fd < 0) {
@@ -53,7 +52,7 @@ int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
   object->ondemand->lock.lock();
   if (object->ondemand->ondemand_id > 0) {
     object->ondemand->lock.unlock();
-    anon->file->set_private(ObjectHandle());   // its release has nothing to do
+    anon->file->set_private(ObjectHandle());  // its release has nothing to do
     fput(k, anon->file);
     put_unused_fd(k, anon->fd);
     cache->ondemand_ids.erase(object_id);

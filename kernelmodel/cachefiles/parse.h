@@ -14,7 +14,7 @@ bool kernel_isspace(char c);
 // The whole text must be a number: optional '+', digits; base 0 takes 0x and a leading 0 for octal.
 // One newline may follow. 0, -EINVAL, or -ERANGE on overflow.
 int kstrtoul(std::string_view text, unsigned base, uint64_t* value);
-int kstrtol(std::string_view text, unsigned base, int64_t* value);   // also '-'
+int kstrtol(std::string_view text, unsigned base, int64_t* value);  // also '-'
 
 // Takes digits as long as there are any, without noticing overflow, and moves *text behind them.
 uint64_t simple_strtoul(std::string_view* text, unsigned base);

@@ -1,5 +1,5 @@
-// cachefiles' tracepoints that several files emit: include/trace/events/cachefiles.h by name, fields
-// and format. Free while tracing is off.
+// cachefiles' tracepoints that several files emit: include/trace/events/cachefiles.h by name,
+// fields and format. Free while tracing is off.
 #pragma once
 
 #include "kernelmodel/cachefiles/internal.h"

@@ -1,4 +1,5 @@
-// The wire format between cachefiles and its user daemon: include/uapi/linux/cachefiles.h by layout.
+// The wire format between cachefiles and its user daemon: include/uapi/linux/cachefiles.h by
+// layout.
 //
 // Host byte order, no padding; numbers and layouts are the kernel's and never change.
 #pragma once
@@ -19,12 +20,12 @@ namespace uapi {
 struct cachefiles_msg {
   uint32_t msg_id;
   uint32_t opcode;
-  uint32_t len;         // bytes of the whole message, header included
+  uint32_t len;  // bytes of the whole message, header included
   uint32_t object_id;
 };
 static_assert(sizeof(cachefiles_msg) == 16);
 
-struct cachefiles_open {   // followed by the volume key with its NUL and the cookie key without
+struct cachefiles_open {  // followed by the volume key with its NUL and the cookie key without
   uint32_t volume_key_size;
   uint32_t cookie_key_size;
   uint32_t fd;

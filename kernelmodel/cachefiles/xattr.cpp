@@ -1,4 +1,5 @@
-// Coherency data in extended attributes: how a file or volume found on disk is told from a stale one.
+// Coherency data in extended attributes: how a file or volume found on disk is told from a stale
+// one.
 //
 // Models fs/cachefiles/xattr.c. On-disk format, big-endian.
 #include <cerrno>
@@ -66,8 +67,8 @@ int cachefiles_set_object_xattr(Kernel& k, ObjectHandle object) {
                                                      ? CACHEFILES_CONTENT_DIRTY
                                                      : object->content_info);
   std::memcpy(value.data() + kObjectHeader, cookie->aux.data(), cookie->aux_len);
-  const int ret = k.store.setxattr(file, kCachefilesXattr,
-                                   {value.data(), kObjectHeader + cookie->aux_len});
+  const int ret =
+      k.store.setxattr(file, kCachefilesXattr, {value.data(), kObjectHeader + cookie->aux_len});
   if (ret < 0) {
     trace_cachefiles_vfs_error(k, object, file, ret, "setxattr");
     trace_coherency(k, object, file, value[kContentOffset], "SET fail");

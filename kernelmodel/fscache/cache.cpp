@@ -118,7 +118,9 @@ int fscache_add_cache(Kernel& k, CacheHandle cache, Handle<cachefiles_cache> cac
   return 0;
 }
 
-bool fscache_cache_is_live(CacheHandle cache) { return cache->state == FSCACHE_CACHE_IS_ACTIVE; }
+bool fscache_cache_is_live(CacheHandle cache) {
+  return cache->state == FSCACHE_CACHE_IS_ACTIVE;
+}
 
 bool fscache_begin_cache_access(Kernel& k, CacheHandle cache, const char* why) {
   if (!fscache_cache_is_live(cache)) return false;
@@ -148,7 +150,9 @@ void fscache_withdraw_cache(Kernel& k, CacheHandle cache) {
   cache->accesses_wait.wait_event([&] { return cache->n_accesses.read() == 0; });
 }
 
-void fscache_count_object(CacheHandle cache) { cache->object_count.inc_return(); }
+void fscache_count_object(CacheHandle cache) {
+  cache->object_count.inc_return();
+}
 
 void fscache_uncount_object(CacheHandle cache) {
   if (cache->object_count.dec_return() == 0) cache->objects_wait.wake_up_all();

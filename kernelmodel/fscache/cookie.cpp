@@ -2,10 +2,9 @@
 //
 // Models the first half of fs/fscache/cookie.c (fs/netfs/fscache_cookie.c since 6.8); the state
 // machine and the LRU list are in cookie_state.cpp.
-#include "kernelmodel/fscache/cookie_internal.h"
-
 #include <cstring>
 
+#include "kernelmodel/fscache/cookie_internal.h"
 #include "kernelmodel/kernel/kernel.h"
 #include "kernelmodel/kernel/tracepoint.h"
 
@@ -186,8 +185,8 @@ void fscache_put_cookie(Kernel& k, CookieHandle cookie, const char* where) {
 }
 
 CookieHandle fscache_acquire_cookie(Kernel& k, VolumeHandle volume, uint8_t advice,
-                                    std::span<const std::byte> key,
-                                    std::span<const std::byte> aux, int64_t object_size) {
+                                    std::span<const std::byte> key, std::span<const std::byte> aux,
+                                    int64_t object_size) {
   if (key.empty() || key.size() > 255 || aux.size() > 255) return {};
   k.fscache.stats.n_acquires++;
   const CookieHandle cookie = alloc_cookie(k, volume, advice, key, aux, object_size);

@@ -195,8 +195,7 @@ void withdraw_object(Kernel& k, CookieHandle cookie, fscache_cookie_state state)
     cookie->state = FSCACHE_COOKIE_STATE_DROPPED;
     return;
   }
-  see_cookie(k, cookie,
-             state == FSCACHE_COOKIE_STATE_LRU_DISCARDING ? "-   x-lru" : "-   x-wth");
+  see_cookie(k, cookie, state == FSCACHE_COOKIE_STATE_LRU_DISCARDING ? "-   x-lru" : "-   x-wth");
   cookie->flags.clear(FSCACHE_COOKIE_NEEDS_UPDATE);
   cookie->flags.clear(FSCACHE_COOKIE_DO_WITHDRAW);
   cookie->flags.clear(FSCACHE_COOKIE_DO_LRU_DISCARD);
@@ -212,8 +211,7 @@ void state_machine(Kernel& k, CookieHandle cookie) {
     const fscache_cookie_state state = cookie->state;
     switch (state) {
       case FSCACHE_COOKIE_STATE_QUIESCENT:
-        again = cookie->n_accesses.read() == 0 &&
-                cookie->flags.test(FSCACHE_COOKIE_DO_RELINQUISH);
+        again = cookie->n_accesses.read() == 0 && cookie->flags.test(FSCACHE_COOKIE_DO_RELINQUISH);
         if (again) cookie->state = FSCACHE_COOKIE_STATE_RELINQUISHING;
         wake |= again;
         break;

@@ -1,7 +1,8 @@
 // fscache: the cache records, volumes and cookies between a netfs and a cache.
 //
-// Models include/linux/fscache{,-cache}.h and fs/fscache/ (fs/netfs/fscache_*.c since 6.8). Functions
-// and states carry the kernel's names; functions of the netfs' API lose their leading underscores.
+// Models include/linux/fscache{,-cache}.h and fs/fscache/ (fs/netfs/fscache_*.c since 6.8).
+// Functions and states carry the kernel's names; functions of the netfs' API lose their leading
+// underscores.
 #pragma once
 
 #include <array>
@@ -46,18 +47,18 @@ struct fscache_cache {
 
   RefCount ref;
   AtomicCount n_volumes;
-  AtomicCount n_accesses;       // +1 while active
+  AtomicCount n_accesses;  // +1 while active
   AtomicCount object_count;
-  WaitQueue accesses_wait;      // n_accesses reached 0
-  WaitQueue objects_wait;       // fscache_clearance_waiters
+  WaitQueue accesses_wait;  // n_accesses reached 0
+  WaitQueue objects_wait;   // fscache_clearance_waiters
   fscache_cache_state state = FSCACHE_CACHE_IS_NOT_PRESENT;
   Handle<cachefiles_cache> cache_priv;
   uint32_t debug_id;
   bool named;
-  std::array<char, kNameMax + 1> name{};   // a tag of up to 4095 bytes is cut
+  std::array<char, kNameMax + 1> name{};  // a tag of up to 4095 bytes is cut
 };
 
-enum : unsigned {   // fscache_volume::flags
+enum : unsigned {  // fscache_volume::flags
   FSCACHE_VOLUME_RELINQUISHED,
   FSCACHE_VOLUME_INVALIDATE,
   FSCACHE_VOLUME_COLLIDED_WITH,
@@ -70,10 +71,10 @@ struct fscache_volume {
 
   RefCount ref;
   AtomicCount n_cookies;
-  AtomicCount n_accesses;       // +1 while the backend's volume exists
+  AtomicCount n_accesses;  // +1 while the backend's volume exists
   WaitQueue accesses_wait;
   BitFlags flags;
-  Work work;                    // creates it on disk
+  Work work;  // creates it on disk
   Kernel* kernel;
   Handle<fscache_cache> cache;
   Handle<cachefiles_volume> cache_priv;
@@ -103,7 +104,7 @@ enum fscache_cookie_state : uint8_t {
   FSCACHE_COOKIE_STATE_DROPPED,
 };
 
-enum : unsigned {   // fscache_cookie::flags
+enum : unsigned {  // fscache_cookie::flags
   FSCACHE_COOKIE_RELINQUISHED,
   FSCACHE_COOKIE_RETIRED,
   FSCACHE_COOKIE_IS_CACHING,
@@ -142,7 +143,7 @@ struct fscache_cookie {
   Handle<cachefiles_object> cache_priv;
   Work work;
   BitFlags flags;
-  WaitQueue state_wait;         // wake_up_var(&cookie->state)
+  WaitQueue state_wait;  // wake_up_var(&cookie->state)
   fscache_cookie_state state = FSCACHE_COOKIE_STATE_QUIESCENT;
   TimeNs unused_at = 0;
   bool on_lru = false;
@@ -152,7 +153,7 @@ struct fscache_cookie {
   uint8_t advice = 0;
   uint8_t key_len = 0;
   uint8_t aux_len = 0;
-  std::array<std::byte, 256> key{};   // zero padded
+  std::array<std::byte, 256> key{};  // zero padded
   std::array<std::byte, 255> aux{};
 
   std::span<const std::byte> key_bytes() const { return {key.data(), key_len}; }
@@ -164,11 +165,11 @@ using CookieHandle = Handle<fscache_cookie>;
 
 // The counters of /proc/fs/fscache/stats that cachefiles moves.
 struct fscache_statistics {
-  uint64_t n_reads = 0, n_writes = 0, n_dio_misfit = 0, n_no_write_space = 0,
-           n_no_create_space = 0, n_culled = 0, n_volumes_collision = 0, n_relinquishes = 0,
-           n_relinquishes_retire = 0, n_relinquishes_dropped = 0, n_cookies_lru_expired = 0,
-           n_cookies_lru_removed = 0, n_cookies_lru_dropped = 0, n_invalidates = 0, n_updates = 0,
-           n_resizes = 0, n_resizes_null = 0, n_acquires = 0, n_acquires_ok = 0;
+  uint64_t n_reads = 0, n_writes = 0, n_dio_misfit = 0, n_no_write_space = 0, n_no_create_space = 0,
+           n_culled = 0, n_volumes_collision = 0, n_relinquishes = 0, n_relinquishes_retire = 0,
+           n_relinquishes_dropped = 0, n_cookies_lru_expired = 0, n_cookies_lru_removed = 0,
+           n_cookies_lru_dropped = 0, n_invalidates = 0, n_updates = 0, n_resizes = 0,
+           n_resizes_null = 0, n_acquires = 0, n_acquires_ok = 0;
 };
 
 // The subsystem's globals.
@@ -180,11 +181,11 @@ struct fscache_state {
   Pool<fscache_volume> volume_pool;
   Pool<fscache_cookie> cookie_pool;
 
-  RwSemaphore addremove_sem;                 // the lists of caches and volumes
+  RwSemaphore addremove_sem;  // the lists of caches and volumes
   std::pmr::list<CacheHandle> caches;
   std::pmr::list<VolumeHandle> volumes;
   SpinLock volume_hash_lock;
-  std::pmr::multimap<uint32_t, VolumeHandle> volume_hash;   // newest first among equals
+  std::pmr::multimap<uint32_t, VolumeHandle> volume_hash;  // newest first among equals
   SpinLock cookie_hash_lock;
   std::pmr::multimap<uint32_t, CookieHandle> cookie_hash;
   SpinLock lru_lock;
@@ -195,12 +196,14 @@ struct fscache_state {
   fscache_statistics stats;
 };
 
-// --- main.c ------------------------------------------------------------------------------------------
-// Hashes `data`, whose length must be a multiple of 4, as little-endian words. The same on every
-// machine: it names directories on disk.
+// --- main.c
+// ------------------------------------------------------------------------------------------ Hashes
+// `data`, whose length must be a multiple of 4, as little-endian words. The same on every machine:
+// it names directories on disk.
 uint32_t fscache_hash(uint32_t salt, std::span<const uint8_t> data);
 
-// --- cache.c -----------------------------------------------------------------------------------------
+// --- cache.c
+// -----------------------------------------------------------------------------------------
 CacheHandle fscache_lookup_cache(Kernel& k, std::string_view name, bool is_cache);  // "": any
 // The record for `name` in state PREPARING; null: it is in use (-EBUSY).
 CacheHandle fscache_acquire_cache(Kernel& k, std::string_view name);
@@ -216,13 +219,14 @@ void fscache_count_object(CacheHandle cache);
 void fscache_uncount_object(CacheHandle cache);
 void fscache_wait_for_objects(CacheHandle cache);
 
-// --- volume.c ----------------------------------------------------------------------------------------
-// The netfs' call. Null with *error = -ENOMEM (key longer than 255 bytes) or -EBUSY (acquired
-// already). Waits, uninterruptibly, for a relinquished volume of the same key to go.
+// --- volume.c
+// ---------------------------------------------------------------------------------------- The
+// netfs' call. Null with *error = -ENOMEM (key longer than 255 bytes) or -EBUSY (acquired already).
+// Waits, uninterruptibly, for a relinquished volume of the same key to go.
 VolumeHandle fscache_acquire_volume(Kernel& k, std::string_view key, std::string_view cache_name,
                                     std::span<const std::byte> coherency, int* error);
-void fscache_relinquish_volume(Kernel& k, VolumeHandle volume,
-                               std::span<const std::byte> coherency, bool invalidate);
+void fscache_relinquish_volume(Kernel& k, VolumeHandle volume, std::span<const std::byte> coherency,
+                               bool invalidate);
 VolumeHandle fscache_get_volume(Kernel& k, VolumeHandle volume, const char* where);
 VolumeHandle fscache_try_get_volume(Kernel& k, VolumeHandle volume, const char* where);
 void fscache_put_volume(Kernel& k, VolumeHandle volume, const char* where);
@@ -231,14 +235,15 @@ bool fscache_begin_volume_access(Kernel& k, VolumeHandle volume, CookieHandle co
 void fscache_end_volume_access(Kernel& k, VolumeHandle volume, CookieHandle cookie,
                                const char* why);
 void fscache_create_volume(Kernel& k, VolumeHandle volume, bool wait);
-void fscache_create_volume_work(void* volume);   // the volume's Work
+void fscache_create_volume_work(void* volume);  // the volume's Work
 void fscache_withdraw_volume(Kernel& k, VolumeHandle volume);
 
-// --- cookie.c ----------------------------------------------------------------------------------------
-// The netfs' calls. Null: a bad key (0 or more than 255 bytes), bad aux, or a duplicate.
+// --- cookie.c
+// ---------------------------------------------------------------------------------------- The
+// netfs' calls. Null: a bad key (0 or more than 255 bytes), bad aux, or a duplicate.
 CookieHandle fscache_acquire_cookie(Kernel& k, VolumeHandle volume, uint8_t advice,
-                                    std::span<const std::byte> key,
-                                    std::span<const std::byte> aux, int64_t object_size);
+                                    std::span<const std::byte> key, std::span<const std::byte> aux,
+                                    int64_t object_size);
 void fscache_use_cookie(Kernel& k, CookieHandle cookie, bool will_modify);
 void fscache_unuse_cookie(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
                           const int64_t* object_size);
@@ -258,8 +263,9 @@ void fscache_end_cookie_access(Kernel& k, CookieHandle cookie, const char* why);
 void fscache_cookie_lru_timed_out(void* kernel);
 void fscache_cookie_lru_worker(void* kernel);
 
-// --- io.c --------------------------------------------------------------------------------------------
-// 0 or -ENOBUFS. Waits while the cookie is looked up, discarded or invalidated.
+// --- io.c
+// -------------------------------------------------------------------------------------------- 0 or
+// -ENOBUFS. Waits while the cookie is looked up, discarded or invalidated.
 int fscache_begin_read_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie);
 int fscache_begin_write_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie,
                                   fscache_want_state want = FSCACHE_WANT_PARAMS);

@@ -40,7 +40,8 @@ void wait_for_state_change(Kernel& k, CookieHandle cookie, fscache_cookie_state 
   const auto changed = [&] { return cookie->state != state; };
   if (cookie->state_wait.wait_event_until(changed, k.scheduler.now() + kCollisionNotice)) return;
   if (*warned) return;
-  pr_err(k, "fscache_begin_operation: cookie state change wait timed out: cookie->state=%u state=%u",
+  pr_err(k,
+         "fscache_begin_operation: cookie state change wait timed out: cookie->state=%u state=%u",
          cookie->state, state);
   *warned = true;
 }
@@ -86,13 +87,12 @@ bool fscache_wait_for_operation(Kernel& k, netfs_cache_resources& cres, fscache_
     // Here, unlike at the beginning of an operation, an invalidation does not hide the parameters,
     // and a dropped cookie is no reason to warn.
     if (state == FSCACHE_COOKIE_STATE_ACTIVE ||
-        (want == FSCACHE_WANT_PARAMS && (state == FSCACHE_COOKIE_STATE_CREATING ||
-                                         state == FSCACHE_COOKIE_STATE_INVALIDATING))) {
+        (want == FSCACHE_WANT_PARAMS &&
+         (state == FSCACHE_COOKIE_STATE_CREATING || state == FSCACHE_COOKIE_STATE_INVALIDATING))) {
       return cres.file != 0 || cachefiles_begin_operation(k, cres, want);
     }
     if (state != FSCACHE_COOKIE_STATE_CREATING && state != FSCACHE_COOKIE_STATE_INVALIDATING &&
-        state != FSCACHE_COOKIE_STATE_LOOKING_UP &&
-        state != FSCACHE_COOKIE_STATE_LRU_DISCARDING) {
+        state != FSCACHE_COOKIE_STATE_LOOKING_UP && state != FSCACHE_COOKIE_STATE_LRU_DISCARDING) {
       return false;
     }
     cookie->state_wait.wait_event([&] { return cookie->state != state; });

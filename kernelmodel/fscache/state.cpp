@@ -1,9 +1,9 @@
 // The globals of fscache and the construction of its records.
-#include "kernelmodel/fscache/cookie_internal.h"
-#include "kernelmodel/kernel/kernel.h"
-
 #include <algorithm>
 #include <cstring>
+
+#include "kernelmodel/fscache/cookie_internal.h"
+#include "kernelmodel/kernel/kernel.h"
 
 namespace coldread {
 
@@ -67,7 +67,9 @@ constexpr uint32_t rol32(uint32_t word, unsigned shift) {
   return (word << shift) | (word >> (32 - shift));
 }
 
-constexpr uint32_t hash_32(uint32_t value) { return value * 0x61C88647u; }
+constexpr uint32_t hash_32(uint32_t value) {
+  return value * 0x61C88647u;
+}
 
 }  // namespace
 
@@ -75,10 +77,9 @@ uint32_t fscache_hash(uint32_t salt, std::span<const uint8_t> data) {
   uint32_t x = 0;
   uint32_t y = salt;
   for (size_t at = 0; at + 4 <= data.size(); at += 4) {
-    const uint32_t word = static_cast<uint32_t>(data[at]) |
-                          static_cast<uint32_t>(data[at + 1]) << 8 |
-                          static_cast<uint32_t>(data[at + 2]) << 16 |
-                          static_cast<uint32_t>(data[at + 3]) << 24;
+    const uint32_t word =
+        static_cast<uint32_t>(data[at]) | static_cast<uint32_t>(data[at + 1]) << 8 |
+        static_cast<uint32_t>(data[at + 2]) << 16 | static_cast<uint32_t>(data[at + 3]) << 24;
     x ^= word;
     y ^= x;
     x = rol32(x, 7);

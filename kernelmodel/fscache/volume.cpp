@@ -190,8 +190,7 @@ void fscache_end_volume_access(Kernel& k, VolumeHandle volume, CookieHandle cook
 
 void fscache_create_volume(Kernel& k, VolumeHandle volume, bool wait) {
   if (!volume->flags.test_and_set(FSCACHE_VOLUME_CREATING)) {
-    if (volume->cache_priv ||
-        !fscache_begin_cache_access(k, volume->cache, "BEGIN acq_vol")) {
+    if (volume->cache_priv || !fscache_begin_cache_access(k, volume->cache, "BEGIN acq_vol")) {
       volume->flags.clear_and_wake_up(FSCACHE_VOLUME_CREATING);
       return;
     }
@@ -221,8 +220,8 @@ VolumeHandle fscache_acquire_volume(Kernel& k, std::string_view key, std::string
   return volume;
 }
 
-void fscache_relinquish_volume(Kernel& k, VolumeHandle volume,
-                               std::span<const std::byte> coherency, bool invalidate) {
+void fscache_relinquish_volume(Kernel& k, VolumeHandle volume, std::span<const std::byte> coherency,
+                               bool invalidate) {
   if (warn_on(k, volume->flags.test_and_set(FSCACHE_VOLUME_RELINQUISHED),
               "volume relinquished twice")) {
     return;

@@ -25,7 +25,9 @@ files_struct::files_struct(Kernel& kernel, int lowest, int limit)
 
 namespace {
 
-files_struct& current_files(Kernel& kernel) { return *kernel.scheduler.current()->files; }
+files_struct& current_files(Kernel& kernel) {
+  return *kernel.scheduler.current()->files;
+}
 
 files_struct::Slot* slot_of(files_struct& files, int fd) {
   const auto index = static_cast<size_t>(fd - files.first_fd);
@@ -33,8 +35,12 @@ files_struct::Slot* slot_of(files_struct& files, int fd) {
   return &files.slots[index];
 }
 
-bool can_write(const File& file) { return (file.flags & O_ACCMODE) != O_RDONLY; }
-bool can_read(const File& file) { return (file.flags & O_ACCMODE) != O_WRONLY; }
+bool can_write(const File& file) {
+  return (file.flags & O_ACCMODE) != O_RDONLY;
+}
+bool can_read(const File& file) {
+  return (file.flags & O_ACCMODE) != O_WRONLY;
+}
 
 }  // namespace
 
@@ -194,8 +200,8 @@ int64_t sys_poll(Kernel& kernel, int fd, uint32_t events, TimeNs deadline) {
   int64_t result = 0;
   while (true) {
     if (queue != nullptr) queue->add(entry);
-    const uint32_t mask = file->ops->poll != nullptr ? file->ops->poll(kernel, file)
-                                                     : uint32_t{POLLIN | POLLOUT};
+    const uint32_t mask =
+        file->ops->poll != nullptr ? file->ops->poll(kernel, file) : uint32_t{POLLIN | POLLOUT};
     result = mask & (events | POLLERR | POLLHUP);
     if (result != 0) break;
     if (scheduler.current()->fatal_signal) {

@@ -33,19 +33,19 @@ struct UserBuffer {
   size_t size = 0;
   bool faults = false;
 };
-int copy_to_user(UserBuffer to, std::span<const std::byte> from);   // 0 or -EFAULT
+int copy_to_user(UserBuffer to, std::span<const std::byte> from);  // 0 or -EFAULT
 
 // struct file_operations. Null members: what the VFS answers in their place stands behind each.
 struct FileOperations {
   const char* name = "";
   int (*release)(Kernel&, FileHandle) = nullptr;
-  ssize_t (*read)(Kernel&, FileHandle, UserBuffer) = nullptr;                        // -EINVAL
-  ssize_t (*write)(Kernel&, FileHandle, std::span<const std::byte>) = nullptr;       // -EINVAL
+  ssize_t (*read)(Kernel&, FileHandle, UserBuffer) = nullptr;                   // -EINVAL
+  ssize_t (*write)(Kernel&, FileHandle, std::span<const std::byte>) = nullptr;  // -EINVAL
   // Writes at *pos and advances it: write() passes the file's own, pwrite() a copy.
   ssize_t (*write_iter)(Kernel&, FileHandle, std::span<const std::byte>, int64_t* pos) = nullptr;
-  int64_t (*llseek)(Kernel&, FileHandle, int64_t offset, int whence) = nullptr;      // -ESPIPE
+  int64_t (*llseek)(Kernel&, FileHandle, int64_t offset, int whence) = nullptr;          // -ESPIPE
   int64_t (*ioctl)(Kernel&, FileHandle, uint32_t request, uint64_t argument) = nullptr;  // -ENOTTY
-  uint32_t (*poll)(Kernel&, FileHandle) = nullptr;                                   // POLLOUT
+  uint32_t (*poll)(Kernel&, FileHandle) = nullptr;                                       // POLLOUT
   // The queue a poller of this file waits on; null: never changes.
   WaitQueue* (*poll_queue)(Kernel&, FileHandle) = nullptr;
 };
@@ -57,8 +57,8 @@ class File {
       : ops(&operations), flags(open_flags), count(scheduler, "file->f_count", 1) {}
 
   const FileOperations* ops;
-  uint32_t flags;              // O_RDWR, O_WRONLY ...
-  bool seekable = true;        // FMODE_LSEEK | FMODE_PWRITE
+  uint32_t flags;        // O_RDWR, O_WRONLY ...
+  bool seekable = true;  // FMODE_LSEEK | FMODE_PWRITE
   int64_t pos = 0;
   // private_data: a handle of the driver's, so that a stale one is noticed.
   template <typename T>
@@ -84,23 +84,23 @@ struct files_struct {
   explicit files_struct(Kernel& kernel, int first_fd = 3, int limit = 1024);
 
   struct Slot {
-    bool used = false;         // reserved or installed
-    FileHandle file;           // null while only reserved
+    bool used = false;  // reserved or installed
+    FileHandle file;    // null while only reserved
   };
   SpinLock file_lock;
   std::pmr::vector<Slot> slots;
-  int first_fd;                // lower ones are stdin, stdout, stderr: never handed out
+  int first_fd;  // lower ones are stdin, stdout, stderr: never handed out
   int rlimit;
 };
 
-int get_unused_fd_flags(Kernel& kernel, uint32_t flags);        // -EMFILE; reserves the lowest
+int get_unused_fd_flags(Kernel& kernel, uint32_t flags);  // -EMFILE; reserves the lowest
 void put_unused_fd(Kernel& kernel, int fd);
-void fd_install(Kernel& kernel, int fd, FileHandle file);       // takes over the reference
+void fd_install(Kernel& kernel, int fd, FileHandle file);  // takes over the reference
 FileHandle alloc_file(Kernel& kernel, const FileOperations& ops, uint32_t flags);
-FileHandle fget(Kernel& kernel, int fd);                        // null: -EBADF; takes a reference
-void fput(Kernel& kernel, FileHandle file);                     // the last one calls release
-int close_fd(Kernel& kernel, int fd);                           // 0, -EBADF
-void exit_files(Kernel& kernel, files_struct& files);           // closes all, lowest first
+FileHandle fget(Kernel& kernel, int fd);               // null: -EBADF; takes a reference
+void fput(Kernel& kernel, FileHandle file);            // the last one calls release
+int close_fd(Kernel& kernel, int fd);                  // 0, -EBADF
+void exit_files(Kernel& kernel, files_struct& files);  // closes all, lowest first
 
 // The system calls on a descriptor of the current task's process, with the VFS' own checks.
 ssize_t sys_read(Kernel& kernel, int fd, UserBuffer buffer);

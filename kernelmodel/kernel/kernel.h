@@ -1,8 +1,8 @@
 // One booted kernel: what a kernel function reaches without being handed it.
 //
-// The model has no globals; everything that is one in Linux hangs off this object, and every modelled
-// function that needs it takes it as its first parameter. Thread rules: one Kernel, one Scheduler, one
-// thread. Lifetime: all ports outlive it; its memory is the scheduler's.
+// The model has no globals; everything that is one in Linux hangs off this object, and every
+// modelled function that needs it takes it as its first parameter. Thread rules: one Kernel, one
+// Scheduler, one thread. Lifetime: all ports outlive it; its memory is the scheduler's.
 #pragma once
 
 #include "kernelmodel/fscache/fscache.h"
@@ -16,14 +16,16 @@
 
 namespace coldread {
 
-struct cachefiles_state;   // kernelmodel/cachefiles/internal.h
+struct cachefiles_state;  // kernelmodel/cachefiles/internal.h
 
 inline constexpr uint64_t kPageSize = 4096;
 
 constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
-constexpr uint64_t round_down(uint64_t value, uint64_t unit) { return value / unit * unit; }
+constexpr uint64_t round_down(uint64_t value, uint64_t unit) {
+  return value / unit * unit;
+}
 
 struct Kernel {
   Kernel(Scheduler& scheduler, BackingStore& store, Trace& trace, Log& log, const Profile& profile);
@@ -37,14 +39,14 @@ struct Kernel {
   Log& log;
   const Profile profile;
 
-  WorkQueue fscache_wq;      // cookies' state machines and reopened objects
-  WorkQueue system_wq;       // volumes' creation
+  WorkQueue fscache_wq;  // cookies' state machines and reopened objects
+  WorkQueue system_wq;   // volumes' creation
   Pool<File> files;
-  fscache_state fscache;     // fs/fscache's globals
+  fscache_state fscache;         // fs/fscache's globals
   cachefiles_state& cachefiles;  // fs/cachefiles' globals
 
   // Boot options a scenario may set.
-  bool capable = true;       // the caller has CAP_SYS_ADMIN
+  bool capable = true;                        // the caller has CAP_SYS_ADMIN
   uint64_t realtime_seconds = 1'700'000'000;  // what the clock showed at boot
 };
 

@@ -10,6 +10,7 @@ namespace coldread {
 
 struct Kernel;
 
-[[gnu::format(printf, 3, 4)]] void trace_emit(Kernel& k, const char* event, const char* format, ...);
+[[gnu::format(printf, 3, 4)]] void trace_emit(Kernel& k, const char* event, const char* format,
+                                              ...);
 
 }  // namespace coldread

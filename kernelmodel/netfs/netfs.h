@@ -20,7 +20,7 @@ enum netfs_io_source : uint8_t {
   NETFS_READ_FROM_CACHE,
   NETFS_INVALID_READ,
 };
-const char* netfs_source_name(netfs_io_source source);   // the tracepoints': "ZERO", "DOWN" ...
+const char* netfs_source_name(netfs_io_source source);  // the tracepoints': "ZERO", "DOWN" ...
 
 enum netfs_read_from_hole : uint8_t {
   NETFS_READ_HOLE_IGNORE,
@@ -34,9 +34,9 @@ inline constexpr unsigned NETFS_SREQ_ONDEMAND = 1;
 
 // struct netfs_cache_resources: from fscache_begin_read_operation() to fscache_end_operation().
 struct netfs_cache_resources {
-  Handle<fscache_cookie> cookie;   // cache_priv
-  InodeNumber file = 0;            // cache_priv2; 0 until the object's file is known
-  bool begun = false;              // ops != NULL
+  Handle<fscache_cookie> cookie;  // cache_priv
+  InodeNumber file = 0;           // cache_priv2; 0 until the object's file is known
+  bool begun = false;             // ops != NULL
   uint32_t debug_id = 0;
   uint32_t inval_counter = 0;
 };

@@ -3,9 +3,9 @@
 // sim/ implements it in memory, fuse/ on a real directory. Every call returns 0 (or a count) or a
 // negative errno, as the VFS does. Calls run on the calling task and may block it.
 //
-// Inodes are named by number; 0 is "none". An inode that was looked up, created or opened stays valid
-// until the last name and the last get() are gone: every call below that returns an inode number
-// takes one reference for the caller, which put() gives back.
+// Inodes are named by number; 0 is "none". An inode that was looked up, created or opened stays
+// valid until the last name and the last get() are gone: every call below that returns an inode
+// number takes one reference for the caller, which put() gives back.
 #pragma once
 
 #include <sys/types.h>
@@ -23,18 +23,18 @@ enum class FileType : uint8_t { regular, directory, other };
 
 struct FileAttributes {
   FileType type = FileType::regular;
-  uint32_t mode = 0;        // permission bits only
-  uint64_t size = 0;        // bytes
+  uint32_t mode = 0;  // permission bits only
+  uint64_t size = 0;  // bytes
   uint32_t links = 0;
-  uint64_t sectors = 0;     // allocated, in 512 bytes (i_blocks)
+  uint64_t sectors = 0;  // allocated, in 512 bytes (i_blocks)
 };
 
-struct FilesystemStatistics {   // kstatfs
-  uint32_t block_size = 0;      // f_bsize, bytes
-  uint64_t blocks = 0;          // f_blocks, in block_size
-  uint64_t blocks_available = 0;// f_bavail
-  uint64_t files = 0;           // f_files; 0: the filesystem does not count
-  uint64_t files_free = 0;      // f_ffree
+struct FilesystemStatistics {     // kstatfs
+  uint32_t block_size = 0;        // f_bsize, bytes
+  uint64_t blocks = 0;            // f_blocks, in block_size
+  uint64_t blocks_available = 0;  // f_bavail
+  uint64_t files = 0;             // f_files; 0: the filesystem does not count
+  uint64_t files_free = 0;        // f_ffree
 };
 
 enum class Whence : uint8_t { data, hole };
@@ -46,9 +46,9 @@ class BackingStore {
 
   virtual int lookup(InodeNumber dir, std::string_view name, InodeNumber* out) = 0;  // -ENOENT
   virtual int mkdir(InodeNumber dir, std::string_view name, uint32_t mode, InodeNumber* out) = 0;
-  virtual int tmpfile(InodeNumber dir, uint32_t mode, InodeNumber* out) = 0;  // O_TMPFILE
+  virtual int tmpfile(InodeNumber dir, uint32_t mode, InodeNumber* out) = 0;        // O_TMPFILE
   virtual int link(InodeNumber inode, InodeNumber dir, std::string_view name) = 0;  // -EEXIST
-  virtual int unlink(InodeNumber dir, std::string_view name) = 0;  // regular files
+  virtual int unlink(InodeNumber dir, std::string_view name) = 0;                   // regular files
   virtual int rename(InodeNumber from_dir, std::string_view from, InodeNumber to_dir,
                      std::string_view to) = 0;
 
@@ -61,16 +61,19 @@ class BackingStore {
   virtual int zero_range(InodeNumber inode, uint64_t offset, uint64_t length) = 0;
 
   // The xattr's length, or -ENODATA, or -ERANGE if it does not fit.
-  virtual ssize_t getxattr(InodeNumber inode, std::string_view name, std::span<std::byte> value) = 0;
+  virtual ssize_t getxattr(InodeNumber inode, std::string_view name,
+                           std::span<std::byte> value) = 0;
   virtual int setxattr(InodeNumber inode, std::string_view name,
                        std::span<const std::byte> value) = 0;
   virtual int removexattr(InodeNumber inode, std::string_view name) = 0;  // -ENODATA
 
-  // SEEK_DATA / SEEK_HOLE at block granularity; -ENXIO at or behind the end (and for data: none left).
+  // SEEK_DATA / SEEK_HOLE at block granularity; -ENXIO at or behind the end (and for data: none
+  // left).
   virtual int64_t seek(InodeNumber inode, uint64_t offset, Whence whence) = 0;
 
   // O_DIRECT: offset, length and memory must be multiples of the logical block (512), else -EINVAL.
-  // read: short at the end of the file, holes read as zeros. write: extends the file; -ENOSPC, -EFBIG.
+  // read: short at the end of the file, holes read as zeros. write: extends the file; -ENOSPC,
+  // -EFBIG.
   virtual ssize_t read(InodeNumber inode, uint64_t offset, std::span<std::byte> data) = 0;
   virtual ssize_t write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) = 0;
 
@@ -81,8 +84,8 @@ class BackingStore {
   virtual void get(InodeNumber inode) = 0;
   virtual void put(InodeNumber inode) = 0;
 
-  // Self-check, not part of any kernel: whether somebody wrote every byte of the range, or the range
-  // was there when the run began. A backing store that cannot know says true.
+  // Self-check, not part of any kernel: whether somebody wrote every byte of the range, or the
+  // range was there when the run began. A backing store that cannot know says true.
   virtual bool was_written(InodeNumber inode, uint64_t offset, uint64_t length) = 0;
 
  protected:

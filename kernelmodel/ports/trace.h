@@ -11,8 +11,8 @@ class Trace {
  public:
   bool enabled() const { return enabled_; }
 
-  // One event of the current task, now. `fields` is the text behind the event's name, exactly as the
-  // kernel's TP_printk prints it. Both are copied.
+  // One event of the current task, now. `fields` is the text behind the event's name, exactly as
+  // the kernel's TP_printk prints it. Both are copied.
   virtual void emit(std::string_view event, std::string_view fields) = 0;
 
  protected:

@@ -29,16 +29,18 @@ void EventLog::emit(std::string_view event, std::string_view fields) {
                        now % kNsPerSecond / 1000, event, fields));
 }
 
-void EventLog::printk(std::string_view line) { emit("console", line); }
+void EventLog::printk(std::string_view line) {
+  emit("console", line);
+}
 
 void EventLog::note(ReportKind kind, std::string_view text) {
   emit("console", fmt::format("{}: {}", report_kind_name(kind), text));
   if (finding_) return;
   const Task* task = scheduler_.current();
-  finding_ = player::RunReport{
-      report_kind_name(kind),
-      fmt::format("{} (task {})", text, task != nullptr ? task->name : "timer"),
-      {}};
+  finding_ =
+      player::RunReport{report_kind_name(kind),
+                        fmt::format("{} (task {})", text, task != nullptr ? task->name : "timer"),
+                        {}};
 }
 
 std::map<std::string, std::vector<std::string>> EventLog::last_events() const {

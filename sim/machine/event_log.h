@@ -1,5 +1,5 @@
-// What a run says as it goes: trace events in ftrace's line format, the kernel log, and findings that
-// do not end the run.
+// What a run says as it goes: trace events in ftrace's line format, the kernel log, and findings
+// that do not end the run.
 //
 // Keeps the last events of each task for failures, and the names of all for expectations. Thread
 // rules: those of the run.

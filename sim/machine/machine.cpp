@@ -20,8 +20,8 @@ struct DiskShape {
   uint64_t mebibytes, blocks, reserved, inodes;
 };
 constexpr DiskShape kDiskShapes[] = {
-    {64, 14325, 1146, 16384},    {128, 26605, 2293, 32768},   {256, 57274, 4586, 65536},
-    {512, 124725, 9174, 32768},  {1024, 249195, 17203, 65536}, {4096, 1011640, 56524, 262144},
+    {64, 14325, 1146, 16384},   {128, 26605, 2293, 32768},    {256, 57274, 4586, 65536},
+    {512, 124725, 9174, 32768}, {1024, 249195, 17203, 65536}, {4096, 1011640, 56524, 262144},
 };
 
 StoreOptions store_options(const scenario::Scenario& scenario) {
@@ -157,8 +157,8 @@ void Machine::report_end(const RunEnd& end, RunResult& result) const {
   if (end.kind == RunEnd::Kind::finished) return;
   player::RunReport report{report_kind_name(end.report), end.text, {}};
   for (const WaitingTask& task : end.waiting) {
-    report.details.push_back(fmt::format("{} waits: {} {}", task.name, task.reason.kind,
-                                         task.reason.name));
+    report.details.push_back(
+        fmt::format("{} waits: {} {}", task.name, task.reason.kind, task.reason.name));
   }
   result.transcript.report = std::move(report);
 }
@@ -196,13 +196,18 @@ std::string hex_of(const std::vector<std::byte>& bytes) {
   return text;
 }
 
-bool is_fanout(std::string_view name) { return name.size() == 3 && name[0] == '@'; }
+bool is_fanout(std::string_view name) {
+  return name.size() == 3 && name[0] == '@';
+}
 
 const char* type_name(FileType type) {
   switch (type) {
-    case FileType::regular: return "file";
-    case FileType::directory: return "directory";
-    case FileType::other: break;
+    case FileType::regular:
+      return "file";
+    case FileType::directory:
+      return "directory";
+    case FileType::other:
+      break;
   }
   return "other";
 }
@@ -216,14 +221,16 @@ nlohmann::json describe_entry(const MemoryStore::Entry& entry) {
   if (entry.type == FileType::regular) {
     described["size"] = entry.size;
     described["data"] = nlohmann::json::array();
-    for (const Extent& extent : entry.extents) described["data"].push_back({extent.from, extent.to});
+    for (const Extent& extent : entry.extents)
+      described["data"].push_back({extent.from, extent.to});
   }
   return described;
 }
 
 }  // namespace
 
-// The cache as Transcript::disk shows it: fan-out directories as a number, the graveyard as a count.
+// The cache as Transcript::disk shows it: fan-out directories as a number, the graveyard as a
+// count.
 nlohmann::json Machine::describe_disk() {
   nlohmann::json disk = nlohmann::json::object();
   for (const MemoryStore::Entry& entry : store_.dump(cache_directory_)) {

@@ -34,7 +34,7 @@ class Machine {
     files_struct files;
     InodeNumber cwd;
     player::ProcessState state;
-    unsigned running = 0;          // tasks that have not ended
+    unsigned running = 0;  // tasks that have not ended
     bool killed = false;
     std::vector<Task*> tasks;
   };
@@ -82,8 +82,8 @@ class Machine {
   std::vector<CookieState> cookies_;
   WaitQueue setup_wait_;
   int setup_turn_ = 0;
-  size_t unfinished_ = 0;          // tasks
-  size_t serving_ = 0;             // of these, ready-made daemons with nothing to do
+  size_t unfinished_ = 0;  // tasks
+  size_t serving_ = 0;     // of these, ready-made daemons with nothing to do
   WaitQueue task_end_wait_;
   uint64_t sequence_ = 0;
 };

@@ -13,31 +13,44 @@ namespace {
 
 int whence_number(scenario::LseekWhence whence) {
   switch (whence) {
-    case scenario::LseekWhence::set: return SEEK_SET;
-    case scenario::LseekWhence::cur: return SEEK_CUR;
-    case scenario::LseekWhence::end: return SEEK_END;
-    case scenario::LseekWhence::data: return SEEK_DATA;
-    case scenario::LseekWhence::hole: return SEEK_HOLE;
+    case scenario::LseekWhence::set:
+      return SEEK_SET;
+    case scenario::LseekWhence::cur:
+      return SEEK_CUR;
+    case scenario::LseekWhence::end:
+      return SEEK_END;
+    case scenario::LseekWhence::data:
+      return SEEK_DATA;
+    case scenario::LseekWhence::hole:
+      return SEEK_HOLE;
   }
   return -1;
 }
 
 player::Source source_of(netfs_io_source source) {
   switch (source) {
-    case NETFS_FILL_WITH_ZEROES: return player::Source::fill_with_zeroes;
-    case NETFS_DOWNLOAD_FROM_SERVER: return player::Source::download_from_server;
-    case NETFS_READ_FROM_CACHE: return player::Source::read_from_cache;
-    case NETFS_INVALID_READ: return player::Source::invalid_read;
-    case NETFS_SOURCE_UNKNOWN: break;
+    case NETFS_FILL_WITH_ZEROES:
+      return player::Source::fill_with_zeroes;
+    case NETFS_DOWNLOAD_FROM_SERVER:
+      return player::Source::download_from_server;
+    case NETFS_READ_FROM_CACHE:
+      return player::Source::read_from_cache;
+    case NETFS_INVALID_READ:
+      return player::Source::invalid_read;
+    case NETFS_SOURCE_UNKNOWN:
+      break;
   }
   return player::Source::unknown;
 }
 
 netfs_read_from_hole hole_of(scenario::HoleMode hole) {
   switch (hole) {
-    case scenario::HoleMode::ignore: return NETFS_READ_HOLE_IGNORE;
-    case scenario::HoleMode::clear: return NETFS_READ_HOLE_CLEAR;
-    case scenario::HoleMode::fail: break;
+    case scenario::HoleMode::ignore:
+      return NETFS_READ_HOLE_IGNORE;
+    case scenario::HoleMode::clear:
+      return NETFS_READ_HOLE_CLEAR;
+    case scenario::HoleMode::fail:
+      break;
   }
   return NETFS_READ_HOLE_FAIL;
 }
@@ -67,7 +80,9 @@ int64_t ModelSyscalls::open_device(int flags) {
   return finish(fd);
 }
 
-int64_t ModelSyscalls::close(int fd) { return finish(close_fd(machine_.kernel_, fd)); }
+int64_t ModelSyscalls::close(int fd) {
+  return finish(close_fd(machine_.kernel_, fd));
+}
 
 int64_t ModelSyscalls::read(int fd, std::span<std::byte> data) {
   return finish(sys_read(machine_.kernel_, fd, {data.data(), data.size()}));
@@ -107,7 +122,7 @@ int64_t ModelSyscalls::poll_until_quiet(int fd, uint32_t events) {
   WaitQueue::Entry ready(*k.scheduler.current());
   WaitQueue::Entry ended(*k.scheduler.current());
   machine_.serving_++;
-  machine_.task_end_wait_.wake_up_all();   // one task fewer to wait for
+  machine_.task_end_wait_.wake_up_all();  // one task fewer to wait for
   int64_t mask = 0;
   while (true) {
     queue->add(ready);
@@ -132,9 +147,8 @@ int64_t ModelSyscalls::poll_until_quiet(int fd, uint32_t events) {
 int64_t ModelSyscalls::acquire_volume(int volume) {
   const scenario::Volume& spec = machine_.scenario_.volumes[static_cast<size_t>(volume)];
   int error = 0;
-  const VolumeHandle handle =
-      fscache_acquire_volume(machine_.kernel_, spec.key, spec.cache ? *spec.cache : "",
-                             spec.coherency, &error);
+  const VolumeHandle handle = fscache_acquire_volume(
+      machine_.kernel_, spec.key, spec.cache ? *spec.cache : "", spec.coherency, &error);
   if (handle) machine_.volumes_[static_cast<size_t>(volume)] = handle;
   return finish(error);
 }
@@ -178,7 +192,8 @@ int64_t ModelSyscalls::unuse_cookie(int cookie, const uint64_t* object_size) {
   Machine::CookieState& state = machine_.cookies_[static_cast<size_t>(cookie)];
   state.uses--;
   const int64_t size = object_size != nullptr ? static_cast<int64_t>(*object_size) : 0;
-  fscache_unuse_cookie(machine_.kernel_, state.handle, {}, object_size != nullptr ? &size : nullptr);
+  fscache_unuse_cookie(machine_.kernel_, state.handle, {},
+                       object_size != nullptr ? &size : nullptr);
   return finish(0);
 }
 
@@ -208,8 +223,8 @@ int64_t ModelSyscalls::prepare_read(int cookie, uint64_t start, uint64_t length,
   if ((flags & scenario::kSubrequestOndemand) != 0) bits |= 1u << NETFS_SREQ_ONDEMAND;
   if ((flags & scenario::kSubrequestCopyToCache) != 0) bits |= 1u << NETFS_SREQ_COPY_TO_CACHE;
   uint64_t shortened = length;
-  const netfs_io_source source = cachefiles_prepare_read(k, cres, static_cast<int64_t>(start),
-                                                         &shortened, i_size, &bits, 0);
+  const netfs_io_source source =
+      cachefiles_prepare_read(k, cres, static_cast<int64_t>(start), &shortened, i_size, &bits, 0);
   fscache_end_operation(k, cres);
   *out = {source_of(source), shortened, 0};
   if ((bits & 1u << NETFS_SREQ_ONDEMAND) != 0) out->flags |= scenario::kSubrequestOndemand;
@@ -294,6 +309,8 @@ void ModelSyscalls::end_setup_turn(int turn) {
   machine_.setup_wait_.wake_up_all();
 }
 
-uint64_t ModelSyscalls::next_sequence() { return machine_.sequence_++; }
+uint64_t ModelSyscalls::next_sequence() {
+  return machine_.sequence_++;
+}
 
 }  // namespace coldread::sim

@@ -1,7 +1,8 @@
 // One scenario on the modelled kernel, from boot to verdict's raw material: the transcript.
 //
-// Deterministic: the same scenario, profile and options give the same transcript and trace, byte for
-// byte. Thread rules: run() may be called from several threads at once, each call is on its own.
+// Deterministic: the same scenario, profile and options give the same transcript and trace, byte
+// for byte. Thread rules: run() may be called from several threads at once, each call is on its
+// own.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,7 @@ namespace coldread::sim {
 enum class Strategy : uint8_t { fifo, random };
 
 struct RunOptions {
-  std::string profile = "6.12.117";      // must be known (kernelmodel/profile.h)
+  std::string profile = "6.12.117";  // must be known (kernelmodel/profile.h)
   Strategy strategy = Strategy::fifo;
   uint64_t seed = 0;
   // Receives each trace line in ftrace's format, without newline; null: tracing is off.
@@ -30,7 +31,7 @@ struct RunResult {
   player::Transcript transcript;
   // Task name -> its last events, oldest first, for failures.
   std::map<std::string, std::vector<std::string>> last_events;
-  uint64_t steps = 0;                    // scheduler decisions taken
+  uint64_t steps = 0;  // scheduler decisions taken
 };
 
 RunResult run(const scenario::Scenario& scenario, const RunOptions& options);
