@@ -27,8 +27,9 @@ const char* task_state_name(TaskState state);
 
 struct TaskSlot {
   std::atomic<TaskState> state;
-  std::atomic<int32_t> tid;       // 0 until its thread has begun
-  std::atomic<uint32_t> settled;  // how often a settle of this task was granted
+  std::atomic<int32_t> tid;            // 0 until its thread has begun
+  std::atomic<uint32_t> settle_order;  // of its last settle, among those of all tasks
+  std::atomic<uint32_t> settled;       // how often a settle of this task was granted
 };
 
 inline constexpr size_t kMaxBarriers = 4096;
@@ -37,6 +38,7 @@ struct Board {
   std::atomic<uint32_t> change;    // the futex: counts everything anybody may wait for
   std::atomic<uint64_t> progress;  // counts begun and finished calls of all tasks
   std::atomic<uint64_t> sequence;
+  std::atomic<uint32_t> settles;  // how many were asked for
   std::atomic<uint32_t> started;  // 1 once all processes exist
   std::atomic<int32_t> setup_turn;
   std::array<TaskSlot, scenario::kMaxTasks> tasks;

@@ -129,20 +129,21 @@ bool Conductor::everybody_waits() const {
   return kernel_threads_wait();
 }
 
-// Looks once; when it has been calm for long enough, tells those who wait for that.
+// Looks once; when it has been calm for long enough, tells who waits for that: one settle at a
+// time, in the order in which they were asked for, and if there is none, everybody who serves.
 void Conductor::grant() {
-  bool settling = false;
+  TaskSlot* settling = nullptr;
   bool serving = false;
   bool others = false;
   for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
     if (task_over(i)) continue;
-    const TaskState state = board_->tasks[i].state;
-    if (state == TaskState::settling)
-      settling = true;
-    else if (state == TaskState::serving)
-      serving = true;
-    else
-      others = true;
+    TaskSlot& slot = board_->tasks[i];
+    const TaskState state = slot.state;
+    serving = serving || state == TaskState::serving;
+    others = others || (state != TaskState::serving && state != TaskState::settling);
+    if (state == TaskState::settling && (!settling || slot.settle_order < settling->settle_order)) {
+      settling = &slot;
+    }
   }
   if (!settling && (!serving || others)) return;
   const uint64_t progress = board_->progress;
@@ -150,10 +151,12 @@ void Conductor::grant() {
   calm_progress_ = progress;
   if (++calm_samples_ <= kCalmSamples) return;
   calm_samples_ = 0;
-  for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
-    TaskSlot& slot = board_->tasks[i];
-    if (settling && slot.state == TaskState::settling) ++slot.settled;
-    if (!settling && slot.state == TaskState::serving) eventfd_write(files_[i].quiet, 1);
+  if (settling) {
+    ++settling->settled;
+  } else {
+    for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
+      if (board_->tasks[i].state == TaskState::serving) eventfd_write(files_[i].quiet, 1);
+    }
   }
   board_->changed();
 }
@@ -231,8 +234,9 @@ Status Conductor::reap() {
       board_->pids[i] = 0;
       ++board_->progress;
       board_->changed();
-      const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-      if (!killed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+      if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        killed_.insert(i);
+      } else if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
         return Error{fmt::format("the player of process {} crashed (wait status {:#x})",
                                  scenario_.processes[i], status)};
       }
@@ -287,7 +291,7 @@ std::vector<player::Record> Conductor::records_of(size_t task) const {
 void Conductor::gather_records() {
   for (size_t i = 0; i < scenario_.tasks.size(); ++i) {
     std::vector<player::Record> records = records_of(i);
-    player::mark_waiting(records);
+    if (!killed_.contains(scenario_.tasks[i].process)) player::mark_waiting(records);
     played_.transcript.tasks[scenario_.tasks[i].name] = std::move(records);
     unlink(record_path(options_, i).c_str());
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,7 @@ class Conductor {
   const PlayOptions& options_;
   SharedBoard board_;
   std::vector<TaskFiles> files_;
+  std::set<size_t> killed_;  // processes that died of it
   Played played_;
   uint64_t seen_progress_ = 0;
   std::chrono::steady_clock::time_point progress_at_;

@@ -264,6 +264,7 @@ void LiveSyscalls::barrier(int barrier) {
 
 void LiveSyscalls::settle() {
   const uint32_t before = slot_.settled;
+  slot_.settle_order = board_.settles++;
   wait(TaskState::settling, [&] { return slot_.settled.load() != before; });
 }
 

@@ -85,7 +85,8 @@ TEST_P(RealKernel, AKilledReaderTakesItsRequestAlong) {
   ASSERT_TRUE(transcript) << transcript.error();
   EXPECT_FALSE(transcript->report);
   EXPECT_EQ(transcript->tasks.at("daemon").back().value("errno", ""), "EINVAL");
-  EXPECT_EQ(transcript->tasks.at("reader").back()["waits"], true);
+  EXPECT_FALSE(transcript->tasks.at("reader").back().contains("ret"));
+  EXPECT_FALSE(transcript->tasks.at("reader").back().contains("waits"));
 }
 
 TEST_P(RealKernel, AHangIsShownWithKernelStacksAndTheNextScenarioRuns) {
