@@ -2,9 +2,8 @@
 // answers READ requests with its ioctl.
 //
 // Models cachefiles_ondemand_fd_fops of fs/cachefiles/ondemand.c.
-#include <unistd.h>
-
 #include <cerrno>
+#include <cstdio>
 
 #include "kernelmodel/cachefiles/ondemand.h"
 #include "kernelmodel/kernel/tracepoint.h"

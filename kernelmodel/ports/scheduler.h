@@ -110,19 +110,19 @@ class Scheduler {
   // The order in which this run's tasks take locks.
   Lockdep& lockdep() { return lockdep_; }
 
-  // The Scheduler of this thread: what a null handle, which knows no run, reports to. Null before
-  // one is made. The latest one made, or the latest that called make_running().
+  // The Scheduler that runs tasks on this thread, or did last: what a null handle, which knows no
+  // run, reports to. Null before the first.
   static Scheduler* running() { return running_; }
 
   // Memory of this run: given back as a whole when the run ends.
   virtual std::pmr::memory_resource& memory() = 0;
 
  protected:
-  Scheduler() { make_running(); }
+  Scheduler() = default;
   ~Scheduler() {
     if (running_ == this) running_ = nullptr;
   }
-  void make_running() { running_ = this; }  // for a host with several, before it runs one
+  void make_running() { running_ = this; }  // the host calls it before it runs a task
   virtual void preempt(const void* object) = 0;
 
   Task* current_ = nullptr;

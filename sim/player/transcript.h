@@ -52,9 +52,9 @@ struct Transcript {
   std::map<std::string, std::vector<Record>> tasks;  // by task name
   // {"cache/Ikey/@dd/Dname": {"type": "file", "mode": "0600", "size": N, "xattr": "00ff...",
   // "data": [[from, to), ...]}, "cache/Ikey": {"type": "directory", "mode": "0700", "xattr": ...,
-  // "fanout": 256}, "graveyard": {"entries": N}, ...}: xattr is user.CacheFiles.cache, null if there is none; fan-out
-  // directories appear only as their number, in the volume's entry; sizes and data of files alone.
-  // null: not looked at.
+  // "fanout": 256}, "graveyard": {"entries": N}, ...}: xattr is user.CacheFiles.cache, null if
+  // there is none; fan-out directories appear only as their number, in the volume's entry; sizes
+  // and data of files alone. null: not looked at.
   nlohmann::json disk;
   // Names of the trace events in order; none: not traced. Not compared.
   std::optional<std::vector<std::string>> events;

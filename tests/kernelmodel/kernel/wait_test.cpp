@@ -36,7 +36,10 @@ TEST_P(Waiting, CompleteAllLetsEveryoneThroughUntilReinit) {
       completion.wait();
       completion.wait();
     });
-  run.spawn("completer", [&] { completion.complete_all(); });
+  run.spawn("completer", [&] {
+    completion.complete_all();
+    completion.complete();
+  });
   run.finish();
   EXPECT_TRUE(completion.done());
   completion.reinit();
