@@ -15,7 +15,7 @@ struct Mismatch {
 
 // Every expectation of the scenario that the transcript does not meet, in the order of tasks and
 // steps; empty: passed. `profile` selects among expectations by kernel. A step without "expect"
-// must succeed (command: the whole length; read: all the bytes asked for up to the cookie's size).
+// must succeed (command: the whole length; read: all the bytes asked for).
 std::vector<Mismatch> verify(const scenario::Scenario& scenario, const std::string& profile,
                              const Transcript& transcript);
 

@@ -64,7 +64,9 @@ struct Transcript {
   std::vector<nlohmann::json> messages() const;
 
   nlohmann::json to_json() const;  // whole
-  // What comparisons see: without "seq", kernel, events and the wording of the report.
+  // What comparisons see: without "seq", kernel, events and the wording of the report. Of a call
+  // that never came back only what is certain: which it was, whether it waits, messages served
+  // until then.
   nlohmann::json canonical() const;
   static Result<Transcript> from_json(const nlohmann::json& json);
 };

@@ -168,7 +168,7 @@ void check_disk_entry(const Node& node) {
   }
   fields.number_or("size", 0, kMaxPlainNumber - 1);
   fields.number_or("fanout", 0, 256);
-  fields.number_or("entries", 0, kMaxList);
+  fields.number_or("entries", 0, 10'000);
   if (const auto xattr = fields.find("xattr"); xattr && !xattr->json().is_null()) xattr->hex(65536);
   if (const auto data = fields.find("data")) check_ranges(*data);
   fields.done();

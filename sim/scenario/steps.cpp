@@ -240,7 +240,7 @@ void read_cache_write(Reader r) {
 void read_read(Reader r) {
   r.read_cookie();
   r.step.offset = r.fields.number_or("offset", 0, kMaxObject);
-  r.step.length = r.fields.number_or("length", 0, kMaxObject);
+  r.step.length = r.fields.number_or("length", 0, kMaxBlobBytes);
   if (const auto node = r.fields.find("slice")) {
     r.step.slice = node->number(kMaxCallBytes);
     if (r.step.slice % kPage != 0) node->fail("a multiple of 4096");

@@ -58,14 +58,23 @@ TEST(Read, APartDeliversOnlyThatPart) {
             R"([{"length":4096,"offset":4096,"source":"READ_FROM_CACHE"}])");
 }
 
-TEST(Read, IsShortAtTheEndAndEmptyBehindIt) {
-  ReadStage stage(R"(, "offset": 8192, "length": 4096)");
+TEST(Read, OnDemandIsNotLimitedByASizeThatMayNotBeKnownYet) {
+  ReadStage stage(R"(, "offset": 8192, "length": 4096)", 0);
+  EXPECT_EQ(stage.record()["ret"], 4096);
+  EXPECT_EQ(stage.syscalls.calls.size(), 2u);
+}
+
+TEST(Read, OfADownloadIsShortAtTheEndAndEmptyBehindIt) {
+  ReadStage stage(R"(, "offset": 8192, "length": 4096, "download": "b")");
   EXPECT_EQ(stage.record()["ret"], 10000 - 8192);
-  ReadStage behind(R"(, "offset": 20000)");
-  const Record record = behind.record();
-  EXPECT_EQ(record["ret"], 0);
-  EXPECT_EQ(record["data"]["length"], 0);
-  EXPECT_THAT(behind.syscalls.calls, IsEmpty());
+  for (const char* behind :
+       {R"(, "offset": 20000)", R"(, "offset": 20000, "length": 5, "download": "b")"}) {
+    ReadStage nothing(behind);
+    const Record record = nothing.record();
+    EXPECT_EQ(record["ret"], 0);
+    EXPECT_EQ(record["data"]["length"], 0);
+    EXPECT_THAT(nothing.syscalls.calls, IsEmpty());
+  }
 }
 
 TEST(Read, InSlicesAndInWhatPrepareReadLeavesOfThem) {

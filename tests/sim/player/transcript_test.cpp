@@ -82,6 +82,14 @@ TEST(Transcript, CanonicalHidesWhatDependsOnTiming) {
       R"({"do":"serve","messages":[{"op":"OPEN"},{"op":"CLOSE"}],"ret":0,"step":"/tasks/a/1"}]}})");
 }
 
+TEST(Transcript, CanonicalKeepsOnlyWhatIsCertainOfUnfinishedCalls) {
+  Transcript transcript;
+  transcript.tasks["a"] = {
+      {{"step", "/tasks/a/0"}, {"do", "read"}, {"waits", true}, {"asked", 5}, {"slices", {1}}}};
+  EXPECT_EQ(transcript.canonical()["tasks"]["a"][0].dump(),
+            R"({"do":"read","step":"/tasks/a/0","waits":true})");
+}
+
 TEST(Transcript, MessagesAreInOrderOfReading) {
   Transcript transcript = example();
   transcript.tasks["b"] = {{{"step", ""}, {"do", ""}, {"message", {{"op", "READ"}}}, {"seq", 2}}};
