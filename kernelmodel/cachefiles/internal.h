@@ -2,6 +2,13 @@
 //
 // Models fs/cachefiles/internal.h. A backing file or directory is an inode of the backing store, 0
 // where the kernel has a null pointer; references are those of the store's get() and put().
+//
+// Threads and handles: as in fscache.h. A function may block unless it says "never sleeps". Objects
+// and requests count references; a cache lives while its device or an anonymous fd is open, a
+// volume and an ondemand_info as long as the record they belong to.
+//
+// Units: bytes, unless said otherwise. "The store's errno": see ports/backing_store.h. An error
+// that "kills the cache" marks it DEAD (cachefiles_io_error). `why` is a tracepoint's literal.
 #pragma once
 
 #include <array>
@@ -24,7 +31,7 @@
 
 namespace coldread {
 
-inline constexpr uint64_t CACHEFILES_DIO_BLOCK_SIZE = 4096;
+inline constexpr uint64_t CACHEFILES_DIO_BLOCK_SIZE = 4096;  // bytes
 inline constexpr int CACHEFILES_ONDEMAND_ID_CLOSED = -1;
 inline constexpr XaMark CACHEFILES_REQ_NEW = XA_MARK_1;
 inline constexpr std::string_view kCachefilesXattr = "user.CacheFiles.cache";
@@ -159,15 +166,16 @@ struct cachefiles_cache {
   Mutex daemon_mutex;
   WaitQueue daemon_pollwq;
   uint32_t gravecounter = 0;
-  AtomicCount f_released;
-  uint64_t b_released = 0;
-  uint64_t b_writing = 0;
+  AtomicCount f_released;   // files let go of since the daemon last read
+  uint64_t b_released = 0;  // their sectors of 512 bytes
+  uint64_t b_writing = 0;   // blocks of bsize
+  // 0 <= stop < cull < run < 100.
   uint64_t frun_percent = 7, fcull_percent = 5, fstop_percent = 1;
   uint64_t brun_percent = 7, bcull_percent = 5, bstop_percent = 1;
-  uint32_t bsize = 0;
-  unsigned bshift = 0;
-  uint64_t frun = 0, fcull = 0, fstop = 0;
-  uint64_t brun = 0, bcull = 0, bstop = 0;
+  uint32_t bsize = 0;                       // bytes
+  unsigned bshift = 0;                      // its logarithm
+  uint64_t frun = 0, fcull = 0, fstop = 0;  // inodes
+  uint64_t brun = 0, bcull = 0, bstop = 0;  // blocks of bsize
   BitFlags flags;
   std::pmr::string rootdirname;
   std::pmr::string tag;
@@ -181,7 +189,8 @@ struct cachefiles_cache {
 };
 using CachefilesHandle = Handle<cachefiles_cache>;
 
-// A backing inode as cachefiles marks and locks it (i_rwsem, S_KERNEL_FILE).
+// A backing inode as cachefiles marks and locks it (i_rwsem, S_KERNEL_FILE). Kept to the end of the
+// run, once made.
 struct inode_state {
   explicit inode_state(Scheduler& scheduler);
   Mutex rwsem;
@@ -209,56 +218,81 @@ inline ObjectHandle cachefiles_cres_object(const netfs_cache_resources& cres) {
   return cres.cookie->cache_priv;
 }
 
-// --- cache.c: space and withdrawal
-// -----------------------------------------------------------------
+// --- cache.c: space and withdrawal ---
+// bind: 0; -EBUSY (tag in use, or a directory of another cache's), path_lookup's errno, -EROFS,
+// statfs' errno, -ERANGE (block size 0), -EOPNOTSUPP (blocks above a page),
+// cachefiles_get_directory()'s.
 int cachefiles_add_cache(Kernel& k, CachefilesHandle cache);
-// 0, -ENOBUFS (below a stop limit) or statfs' errno; may engage or end culling. Units: files,
-// blocks.
+// Room for so many more files and blocks of bsize? 0, -ENOBUFS (below a stop limit) or statfs'
+// errno (-EIO kills the cache). May begin or end culling.
 int cachefiles_has_space(Kernel& k, CachefilesHandle cache, uint64_t files, uint64_t blocks,
                          cachefiles_has_space_for reason);
+// Waits until nobody uses cookies or volumes of the cache; objects are committed.
 void cachefiles_withdraw_cache(Kernel& k, CachefilesHandle cache);
+// DEAD: all pending requests end with -EIO, new ones are refused. These two never sleep.
 void cachefiles_io_error(Kernel& k, CachefilesHandle cache, const char* text);
-void cachefiles_state_changed(CachefilesHandle cache);
+void cachefiles_state_changed(CachefilesHandle cache);  // wakes pollers
 
-// --- daemon.c: the device
-// ---------------------------------------------------------------------------- Opens
-// /dev/cachefiles for the current task: -EPERM, -EBUSY, or 0 and *out.
+// --- daemon.c: the device ---
+// Opens /dev/cachefiles: 0 and *out with a reference; -EPERM (not privileged), -EBUSY (open, or the
+// last cache is still pinned by an anonymous fd).
+// Then: read  0 while unbound or with nothing to deliver; classic: a line, -EMSGSIZE, -EFAULT;
+//             on-demand: cachefiles_ondemand_daemon_read().
+//       write the whole length; -EIO (dead), -EOPNOTSUPP (over 4095 bytes, leading blank, unknown
+//             command), -EINVAL (a NUL, a newline first), or the command's errno.
 int cachefiles_daemon_open(Kernel& k, uint32_t open_flags, FileHandle* out);
-void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache);
+void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache);  // all get -EIO; never sleeps
+// What keeps the cache: the device and every anonymous fd. The last put withdraws and frees it.
 void cachefiles_get_unbind_pincount(CachefilesHandle cache);
 void cachefiles_put_unbind_pincount(Kernel& k, CachefilesHandle cache);
-// The handlers of the commands that only set something (daemon_commands.cpp).
+// The commands (daemon_commands.cpp). `args` has no leading blanks; daemon_mutex is held. 0, or:
+// - limits: -EINVAL; dir, tag: -EINVAL (empty), -EEXIST (set already)
+// - secctx: -EINVAL (empty), -EOPNOTSUPP (no security module); debug: -EINVAL
+// - bind: -EINVAL (no dir, bad argument), -EBUSY (bound), cachefiles_add_cache()'s
+// - cull, inuse: -EINVAL ('/' in the name), -EIO (unbound or dead), cachefiles_cull()'s
+// - copen, restore: below
 struct cachefiles_daemon_cmd {
   std::string_view name;
   int (*handler)(Kernel& k, CachefilesHandle cache, std::string_view args);
 };
 std::span<const cachefiles_daemon_cmd> cachefiles_daemon_cmds();
 
-// --- interface.c: objects
-// ----------------------------------------------------------------------------
+// --- interface.c: objects ---
+// The first three run on a worker. Lookup makes the object and waits for the daemon's answer to
+// OPEN; false: it failed, the cookie is FAILED and its object still to be withdrawn.
 bool cachefiles_lookup_cookie(Kernel& k, CookieHandle cookie);
+// Commits or drops the file and sends CLOSE. Ends the cookie's reference to the object.
 void cachefiles_withdraw_cookie(Kernel& k, CookieHandle cookie);
-bool cachefiles_invalidate_cookie(Kernel& k, CookieHandle cookie);
+bool cachefiles_invalidate_cookie(Kernel& k, CookieHandle cookie);  // false: no new file
+// Between begin and end of a write operation. Failure to shorten kills the cache.
 void cachefiles_resize_cookie(Kernel& k, netfs_cache_resources& cres, int64_t new_size);
+// References; the last put frees the object. grab and see (trace only) never sleep.
 ObjectHandle cachefiles_grab_object(Kernel& k, ObjectHandle object, const char* why);
 void cachefiles_put_object(Kernel& k, ObjectHandle object, const char* why);
 void cachefiles_see_object(Kernel& k, ObjectHandle object, const char* why);
 
-// --- io.c
-// ----------------------------------------------------------------------------------------------
+// --- io.c ---
+// An operation on the object's file, which `cres` pins. False: more was wanted than parameters and
+// there is no file yet. Never sleeps. Use fscache's begin/end: they pin the cookie, too.
 bool cachefiles_begin_operation(Kernel& k, netfs_cache_resources& cres, fscache_want_state want);
 void cachefiles_end_operation(Kernel& k, netfs_cache_resources& cres);
 // Says where [start, start + *len) is to come from, shortening *len to a boundary; sends READ and
-// waits if NETFS_SREQ_ONDEMAND is among *flags (bits) and there is a hole. netfs_inode: for the
-// trace.
+// waits if NETFS_SREQ_ONDEMAND is among *flags (bits) and there is a hole; no answer, or an error,
+// is NETFS_INVALID_READ. netfs_inode: for the trace.
 netfs_io_source cachefiles_prepare_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
                                         uint64_t* len, int64_t i_size, uint32_t* flags,
                                         uint64_t netfs_inode);
-// The bytes read (zeroed gaps included), or -ENOBUFS, -ENODATA (hole mode FAIL), -ESTALE, -EIO ...
+// The bytes read (zeroed gaps included), or -ENOBUFS (cookie not usable), -ENODATA (hole mode FAIL
+// and no data at all), -ESTALE (invalidated meanwhile), the store's errno of seek and read. With
+// the hook here (v8): also cachefiles_ondemand_read()'s.
 ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
                         std::span<std::byte> data, netfs_read_from_hole read_hole);
+// The bytes written, -ENOBUFS (cookie not usable) or the store's errno of write.
 ssize_t cachefiles_write(Kernel& k, netfs_cache_resources& cres, int64_t start,
                          std::span<const std::byte> data);
+// Makes *start and *len whole pages and finds room. 0; -ENOBUFS (below a stop limit, no file, or
+// unaligned or *len > upper_len where the profile refuses that), statfs' and seek's errno, -EIO
+// (the hole could not be punched: kills the cache).
 int cachefiles_prepare_write(Kernel& k, netfs_cache_resources& cres, int64_t* start, uint64_t* len,
                              uint64_t upper_len, bool no_space_allocated_yet);
 int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber file,
@@ -267,43 +301,65 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
 ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
                                 std::span<const std::byte> data);  // __cachefiles_write
 
-// --- key.c
-// ---------------------------------------------------------------------------------------------
+// --- key.c ---
+// The file's name from the cookie's key. More than 252 bytes of key: a report that ends the run.
 void cachefiles_cook_key(ObjectHandle object);
 
-// --- namei.c
-// -------------------------------------------------------------------------------------------
+// --- namei.c ---
+// Finds or makes `name` in `dir`; 0 and *out with a reference and marked in use, until
+// cachefiles_put_directory(). *is_new (may be null) becomes true if made. -ENOBUFS (no space to
+// make it), -EBUSY (in use), -EIO (no directory), the store's errno of lookup and mkdir.
 int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
                              std::string_view name, bool* is_new, InodeNumber* out);
-void cachefiles_put_directory(Kernel& k, InodeNumber dir);
+void cachefiles_put_directory(Kernel& k, InodeNumber dir);  // 0: nothing to do
+// The caller holds dir's rwsem. 0 or the store's errno; -EIO kills the cache.
 int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                       InodeNumber inode, std::string_view name, fscache_why_object_killed why);
 inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);  // made on first use
 // The caller holds the inode's rwsem. False: it is in use already.
 bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
 void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
+// Gives the object its file, found or new, once the daemon has opened it. False: it has none.
 bool cachefiles_look_up_object(Kernel& k, ObjectHandle object);
+// False: the tmpfile could not be linked under the object's name, and stays unnamed.
 bool cachefiles_commit_tmpfile(Kernel& k, CachefilesHandle cache, ObjectHandle object);
+// 0 and *out with a reference, marked in use; the store's errno of tmpfile (-EIO kills the cache)
+// and truncate, or cachefiles_ondemand_init_object()'s.
 int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out);
 int cachefiles_delete_object(Kernel& k, ObjectHandle object, fscache_why_object_killed why);
-// Called with `dir` locked; unlocks it.
+// Unlinks a file, moves a directory to the graveyard. Called with `dir` locked; unlocks it. 0 (also
+// if the move failed, which kills the cache), -ESTALE (the name leads elsewhere now), unlink's.
 int cachefiles_bury_object(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                            InodeNumber rep, std::string_view name, fscache_why_object_killed why);
 void cachefiles_unmark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode);
+// The command's `name` in `dir`: 0 (culled; not in use), -EBUSY (in use), -ENOENT, -ENOMEM, -ESTALE
+// (gone before it was culled), -EIO (anything else; an -EIO of the lookup kills the cache).
 int cachefiles_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::string_view name);
 int cachefiles_check_in_use(Kernel& k, CachefilesHandle cache, InodeNumber dir,
                             std::string_view name);
 
-// --- ondemand.c
-// ----------------------------------------------------------------------------------------
+// --- ondemand.c ---
+// One message: its length; 0: none, it never waits for one; -EMSGSIZE, which leaves it unread.
+// These also end the request with them: -EFAULT, and for OPEN -EMFILE, -EBUSY (no object id),
+// -EEXIST (its fd is still open).
 ssize_t cachefiles_ondemand_daemon_read(Kernel& k, CachefilesHandle cache, UserBuffer buffer);
+// "<id>,<size or errno>": 0; -EOPNOTSUPP (not on-demand), -EINVAL (malformed, no delivered OPEN of
+// that id, errno below -4095), -ERANGE. A closed fd is the OPEN's -EBADFD alone.
 int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_view args);
+// All requests are unread again: 0, -EOPNOTSUPP (not on-demand).
 int cachefiles_ondemand_restore(Kernel& k, CachefilesHandle cache, std::string_view args);
+// Sends OPEN and waits, killably: 0 (also if open already, or not on-demand); the errno copen gave
+// or reading the message met; -EBADFD, -EIO (dead, flushed, dropped), -EBUSY (no message id),
+// -EINTR (killed), -EINVAL (the cookie does not want the cache's size).
 int cachefiles_ondemand_init_object(Kernel& k, ObjectHandle object);
+// Sends CLOSE and waits until it is read; then ends the object's requests with -EIO.
 void cachefiles_ondemand_clean_object(Kernel& k, ObjectHandle object);
+// Always 0; outside on-demand mode the object gets no info. Neither sleeps.
 int cachefiles_ondemand_init_obj_info(Kernel& k, ObjectHandle object,
                                       Handle<cachefiles_volume> volume);
 void cachefiles_ondemand_deinit_obj_info(Kernel& k, ObjectHandle object);
+// Sends READ and waits, killably: 0 (answered, which says nothing about the data), -EIO, -EBUSY,
+// -EINTR as for OPEN, -EFAULT (the daemon's buffer).
 int cachefiles_ondemand_read(Kernel& k, ObjectHandle object, uint64_t pos, uint64_t len);
 bool cachefiles_ondemand_is_reopening_read(ReqHandle req);
 void cachefiles_ondemand_object_worker(void* info);  // the Work that reopens an object
@@ -312,18 +368,22 @@ inline ReqHandle req_handle(cachefiles_req* req) {
   return req != nullptr ? ReqHandle::of(*req) : ReqHandle();
 }
 
-// --- volume.c
-// ------------------------------------------------------------------------------------------
+// --- volume.c ---
+// On a worker: makes the directories and sets vcookie->cache_priv, which stays null on failure. The
+// other two end that: free when the netfs is done, withdraw (saves the xattr) when the cache is.
 void cachefiles_acquire_volume(Kernel& k, VolumeHandle vcookie);
 void cachefiles_free_volume(Kernel& k, VolumeHandle vcookie);
 void cachefiles_withdraw_volume(Kernel& k, Handle<cachefiles_volume> volume);
 
-// --- xattr.c
-// -------------------------------------------------------------------------------------------
+// --- xattr.c ---
+// Setters and remove: 0 (remove: also if there was none) or the store's errno, of which all but
+// -ENOMEM kill the cache; -ESTALE: the object has no file. set_volume: false for any errno.
+// Checks: 0 (fits), -ESTALE (does not), or getxattr's errno (-EIO kills the cache).
 int cachefiles_set_object_xattr(Kernel& k, ObjectHandle object);
 int cachefiles_check_auxdata(Kernel& k, ObjectHandle object, InodeNumber file);
 int cachefiles_remove_object_xattr(Kernel& k, CachefilesHandle cache, ObjectHandle object,
                                    InodeNumber inode);
+// Marks a named file dirty on disk before the netfs changes it.
 void cachefiles_prepare_to_write(Kernel& k, CookieHandle cookie);
 bool cachefiles_set_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume);
 int cachefiles_check_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume);

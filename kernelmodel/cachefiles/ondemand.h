@@ -1,10 +1,14 @@
 // What the two halves of the request queue share.
+//
+// Models the inline helpers of fs/cachefiles/internal.h and the queue of fs/cachefiles/ondemand.c.
+// Threads and handles as in internal.h; nothing here sleeps.
 #pragma once
 
 #include "kernelmodel/cachefiles/internal.h"
 
 namespace coldread {
 
+// The object must have an info (on-demand mode). One word, read and written without a lock.
 inline bool cachefiles_ondemand_object_is(ObjectHandle object, cachefiles_object_state state) {
   return object->ondemand->state == state;
 }
@@ -24,11 +28,12 @@ inline void cachefiles_ondemand_set_object(ObjectHandle object, cachefiles_objec
   object->ondemand->state = state;
 }
 
-// Puts the request into the table under a free id: 0, -EIO (dead cache, dropped object, CLOSE of an
-// object that is not open), or -EBUSY (no id left).
+// Puts the request into the table under a free id, *msg_id (0..2^32-1): 0, -EIO (dead cache,
+// dropped object, CLOSE of an object that is not open), or -EBUSY (no id left).
 int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint64_t* msg_id);
 void cachefiles_req_put(Kernel& k, ReqHandle req);  // the last one frees it
-// Takes the request out of the table and completes it; false: it is not at that id any more.
+// Takes the request out of the table and completes it with `error` (0 or a negative errno); false:
+// it is not at that id any more, and somebody else completes it.
 bool cachefiles_ondemand_finish_req(CachefilesHandle cache, uint64_t msg_id, ReqHandle req,
                                     int error);
 

@@ -2,7 +2,17 @@
 //
 // Models include/linux/fscache{,-cache}.h and fs/fscache/ (fs/netfs/fscache_*.c since 6.8).
 // Functions and states carry the kernel's names; functions of the netfs' API lose their leading
-// underscores.
+// underscores. Sections below are named after the kernel's source files.
+//
+// Threads: one scheduler thread. A function runs on a task and, unless it says "never sleeps", may
+// block it: no spin lock may be held, and timers must not call it. Waits are uninterruptible.
+//
+// Lifetime: records lie in the pools of fscache_state. A Handle is no reference: it is good while
+// somebody holds one (acquire/relinquish, get/put, an access begun and not ended). Using it later,
+// or null, is a report that ends the run.
+//
+// Units: sizes and offsets are bytes; `where` and `why` are literals, the tracepoints' own texts.
+// Memory never runs out.
 #pragma once
 
 #include <array>
@@ -29,9 +39,9 @@ struct cachefiles_cache;
 struct cachefiles_object;
 struct cachefiles_volume;
 
-inline constexpr size_t kNameMax = 255;
-inline constexpr TimeNs kCollisionNotice = 20 * kNsPerSecond;
-inline constexpr TimeNs kLruTimeout = 10 * kNsPerSecond;
+inline constexpr size_t kNameMax = 255;                        // bytes, as NAME_MAX
+inline constexpr TimeNs kCollisionNotice = 20 * kNsPerSecond;  // a wait that long is logged
+inline constexpr TimeNs kLruTimeout = 10 * kNsPerSecond;       // unused that long: discarded
 
 enum fscache_cache_state : uint8_t {
   FSCACHE_CACHE_IS_NOT_PRESENT,
@@ -196,81 +206,104 @@ struct fscache_state {
   fscache_statistics stats;
 };
 
-// --- main.c
-// ------------------------------------------------------------------------------------------ Hashes
-// `data`, whose length must be a multiple of 4, as little-endian words. The same on every machine:
-// it names directories on disk.
+// --- main.c ---
+// Hashes `data`, whose length must be a multiple of 4, as little-endian words. The same on every
+// machine: it names directories on disk. Pure.
 uint32_t fscache_hash(uint32_t salt, std::span<const uint8_t> data);
 
-// --- cache.c
-// -----------------------------------------------------------------------------------------
-CacheHandle fscache_lookup_cache(Kernel& k, std::string_view name, bool is_cache);  // "": any
-// The record for `name` in state PREPARING; null: it is in use (-EBUSY).
+// --- cache.c ---
+// The record of that name, or a new one, with a reference; never null. "": any. A cache
+// (`is_cache`) may give its name to a nameless record.
+CacheHandle fscache_lookup_cache(Kernel& k, std::string_view name, bool is_cache);
+// The record for `name` in state PREPARING, with a reference; null: it is in use (-EBUSY).
 CacheHandle fscache_acquire_cache(Kernel& k, std::string_view name);
 void fscache_put_cache(Kernel& k, CacheHandle cache, const char* where);
+// Gives back what fscache_acquire_cache() gave; the state is NOT_PRESENT again.
 void fscache_relinquish_cache(Kernel& k, CacheHandle cache);
+// Publishes the cache: ACTIVE. Always 0. The caller keeps `cache_priv` alive until it relinquishes.
 int fscache_add_cache(Kernel& k, CacheHandle cache, Handle<cachefiles_cache> cache_priv);
+// An access keeps the cache from being withdrawn. False: it is not ACTIVE, and there is nothing to
+// end. These three, io_error and the two counters never sleep.
 bool fscache_cache_is_live(CacheHandle cache);
 bool fscache_begin_cache_access(Kernel& k, CacheHandle cache, const char* why);
 void fscache_end_cache_access(Kernel& k, CacheHandle cache, const char* why);
-void fscache_io_error(Kernel& k, CacheHandle cache);
+void fscache_io_error(Kernel& k, CacheHandle cache);  // ACTIVE becomes GOT_IOERROR
+// Ends service and waits until no access is left; then the objects' end is waited for.
 void fscache_withdraw_cache(Kernel& k, CacheHandle cache);
 void fscache_count_object(CacheHandle cache);
 void fscache_uncount_object(CacheHandle cache);
 void fscache_wait_for_objects(CacheHandle cache);
 
-// --- volume.c
-// ---------------------------------------------------------------------------------------- The
-// netfs' call. Null with *error = -ENOMEM (key longer than 255 bytes) or -EBUSY (acquired already).
-// Waits, uninterruptibly, for a relinquished volume of the same key to go.
+// --- volume.c ---
+// The netfs' calls. Key and coherency have at most 255 bytes; cache_name "": any cache. Null with
+// *error = -ENOMEM (longer key) or -EBUSY (acquired already). Waits for a relinquished volume of
+// the same key to go; the directory is made later, by a worker.
 VolumeHandle fscache_acquire_volume(Kernel& k, std::string_view key, std::string_view cache_name,
                                     std::span<const std::byte> coherency, int* error);
+// Ends the netfs' reference. `coherency`: empty or as long as at acquisition. Twice: a warning.
 void fscache_relinquish_volume(Kernel& k, VolumeHandle volume, std::span<const std::byte> coherency,
                                bool invalidate);
+// References. The gets never sleep; try: null if the last one is gone. The last put frees.
 VolumeHandle fscache_get_volume(Kernel& k, VolumeHandle volume, const char* where);
 VolumeHandle fscache_try_get_volume(Kernel& k, VolumeHandle volume, const char* where);
 void fscache_put_volume(Kernel& k, VolumeHandle volume, const char* where);
+// An access keeps the backend's volume. False: the cache is not live. They never sleep; `cookie`
+// is for the trace and may be null.
 bool fscache_begin_volume_access(Kernel& k, VolumeHandle volume, CookieHandle cookie,
                                  const char* why);
 void fscache_end_volume_access(Kernel& k, VolumeHandle volume, CookieHandle cookie,
                                const char* why);
+// Has a worker make the volume on disk; with `wait`, until it did or failed: cache_priv tells.
 void fscache_create_volume(Kernel& k, VolumeHandle volume, bool wait);
 void fscache_create_volume_work(void* volume);  // the volume's Work
+// Takes the cache's own access away and waits until no other is left.
 void fscache_withdraw_volume(Kernel& k, VolumeHandle volume);
 
-// --- cookie.c
-// ---------------------------------------------------------------------------------------- The
-// netfs' calls. Null: a bad key (0 or more than 255 bytes), bad aux, or a duplicate.
+// --- cookie.c ---
+// The netfs' calls. Null: a bad key (0 or more than 255 bytes), aux of more than 255 bytes, or a
+// duplicate. Waits for a relinquished cookie of the same key to go. The cookie holds its volume.
 CookieHandle fscache_acquire_cookie(Kernel& k, VolumeHandle volume, uint8_t advice,
                                     std::span<const std::byte> key, std::span<const std::byte> aux,
                                     int64_t object_size);
+// The first use has a worker look the object up; waits while the cookie is being discarded.
 void fscache_use_cookie(Kernel& k, CookieHandle cookie, bool will_modify);
+// Each use needs one. `aux`: empty (unchanged) or as long as at acquisition; object_size: null
+// leaves it. The last user leaves the cookie to the LRU list for kLruTimeout.
 void fscache_unuse_cookie(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
                           const int64_t* object_size);
+// Ends the netfs' reference; a worker withdraws the object, `retire` deletes its file. A cookie
+// still in use is a report that ends the run; relinquishing or using one afterwards is a warning.
 void fscache_relinquish_cookie(Kernel& k, CookieHandle cookie, bool retire);
+// Drops the data; reads that have begun answer -ESTALE. `aux` as above.
 void fscache_invalidate(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
                         int64_t new_size);
+// References; get never sleeps, the last put frees the cookie.
 CookieHandle fscache_get_cookie(Kernel& k, CookieHandle cookie, const char* where);
 void fscache_put_cookie(Kernel& k, CookieHandle cookie, const char* where);
-// The cache's.
+// The cache's; they never sleep. New state: CREATING (no file found), ACTIVE, FAILED.
 void fscache_cookie_lookup_negative(Kernel& k, CookieHandle cookie);
 void fscache_resume_after_invalidation(Kernel& k, CookieHandle cookie);
 void fscache_caching_failed(Kernel& k, CookieHandle cookie);
-void fscache_withdraw_cookie(Kernel& k, CookieHandle cookie);
+void fscache_withdraw_cookie(Kernel& k, CookieHandle cookie);  // asks for it; does not wait
+// An access keeps the object. False: not caching, or the cache is not live. The last end queues
+// the state machine.
 bool fscache_begin_cookie_access(Kernel& k, CookieHandle cookie, const char* why);
 void fscache_end_cookie_access(Kernel& k, CookieHandle cookie, const char* why);
-// The LRU list's timer ran out; and the list's worker.
+// The LRU list's timer ran out (on the scheduler's stack: never sleeps); and the list's worker.
 void fscache_cookie_lru_timed_out(void* kernel);
 void fscache_cookie_lru_worker(void* kernel);
 
-// --- io.c
-// -------------------------------------------------------------------------------------------- 0 or
-// -ENOBUFS. Waits while the cookie is looked up, discarded or invalidated.
+// --- io.c ---
+// 0, and fscache_end_operation() must follow; or -ENOBUFS: no cache, or a cookie that cannot be
+// used. Waits while the cookie is looked up, discarded or invalidated. `cres` is one operation's
+// and the caller's; it pins cookie and file.
 int fscache_begin_read_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie);
 int fscache_begin_write_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie,
                                   fscache_want_state want = FSCACHE_WANT_PARAMS);
+// For an operation that began with less: waits until `want` can be had. False: it never will.
 bool fscache_wait_for_operation(Kernel& k, netfs_cache_resources& cres, fscache_want_state want);
 void fscache_end_operation(Kernel& k, netfs_cache_resources& cres);
+// Does nothing if no operation can begin. A failure to shorten the file kills the cache.
 void fscache_resize_cookie(Kernel& k, CookieHandle cookie, int64_t new_size);
 
 }  // namespace coldread

@@ -1,6 +1,7 @@
 // What the netfs library and a cache share: sources, flags and the resources of one operation.
 //
-// Models the part of include/linux/netfs.h that cachefiles sees.
+// Models the part of include/linux/netfs.h that cachefiles sees. Plain data: no thread rules but
+// those of the operation that it belongs to.
 #pragma once
 
 #include <cstdint>
@@ -22,17 +23,19 @@ enum netfs_io_source : uint8_t {
 };
 const char* netfs_source_name(netfs_io_source source);  // the tracepoints': "ZERO", "DOWN" ...
 
+// What a cache read makes of missing data before the first byte that is there.
 enum netfs_read_from_hole : uint8_t {
-  NETFS_READ_HOLE_IGNORE,
-  NETFS_READ_HOLE_CLEAR,
-  NETFS_READ_HOLE_FAIL,
+  NETFS_READ_HOLE_IGNORE,  // does not look
+  NETFS_READ_HOLE_CLEAR,   // zeroes
+  NETFS_READ_HOLE_FAIL,    // zeroes, but -ENODATA if all of the range is missing
 };
 
-// Flags of a subrequest, as bits.
+// Flags of a subrequest, as bit numbers.
 inline constexpr unsigned NETFS_SREQ_COPY_TO_CACHE = 0;
 inline constexpr unsigned NETFS_SREQ_ONDEMAND = 1;
 
-// struct netfs_cache_resources: from fscache_begin_read_operation() to fscache_end_operation().
+// struct netfs_cache_resources: from fscache_begin_read_operation() to fscache_end_operation(). In
+// between it keeps an access to the cookie and a reference to the file. One task's.
 struct netfs_cache_resources {
   Handle<fscache_cookie> cookie;  // cache_priv
   InodeNumber file = 0;           // cache_priv2; 0 until the object's file is known
