@@ -3,6 +3,10 @@
 // Models struct file, struct files_struct and the part of fs/file.c between a driver and a process:
 // a descriptor may be reserved before there is a file behind it, and a file is released by whoever
 // drops its last reference.
+//
+// Threads: the functions act for the current task, on its process' table, and may block it.
+// Lifetime: a File lives while somebody holds a reference (alloc_file and fget give one, fput ends
+// it); a files_struct outlives the tasks of its process.
 #pragma once
 
 #include <sys/types.h>
@@ -36,6 +40,8 @@ struct UserBuffer {
 int copy_to_user(UserBuffer to, std::span<const std::byte> from);  // 0 or -EFAULT
 
 // struct file_operations. Null members: what the VFS answers in their place stands behind each.
+// Called with a reference to the file held, `release` with none left. 0 or a count, or a negative
+// errno; poll: a mask of <poll.h>. The struct is a constant.
 struct FileOperations {
   const char* name = "";
   int (*release)(Kernel&, FileHandle) = nullptr;
@@ -45,7 +51,7 @@ struct FileOperations {
   ssize_t (*write_iter)(Kernel&, FileHandle, std::span<const std::byte>, int64_t* pos) = nullptr;
   int64_t (*llseek)(Kernel&, FileHandle, int64_t offset, int whence) = nullptr;          // -ESPIPE
   int64_t (*ioctl)(Kernel&, FileHandle, uint32_t request, uint64_t argument) = nullptr;  // -ENOTTY
-  uint32_t (*poll)(Kernel&, FileHandle) = nullptr;                                       // POLLOUT
+  uint32_t (*poll)(Kernel&, FileHandle) = nullptr;  // POLLIN | POLLOUT
   // The queue a poller of this file waits on; null: never changes.
   WaitQueue* (*poll_queue)(Kernel&, FileHandle) = nullptr;
 };
@@ -93,6 +99,7 @@ struct files_struct {
   int rlimit;
 };
 
+// fs/file.c, fs/file_table.c. A reserved fd ends with fd_install() or put_unused_fd().
 int get_unused_fd_flags(Kernel& kernel, uint32_t flags);  // -EMFILE; reserves the lowest
 void put_unused_fd(Kernel& kernel, int fd);
 void fd_install(Kernel& kernel, int fd, FileHandle file);  // takes over the reference
@@ -102,14 +109,18 @@ void fput(Kernel& kernel, FileHandle file);            // the last one calls rel
 int close_fd(Kernel& kernel, int fd);                  // 0, -EBADF
 void exit_files(Kernel& kernel, files_struct& files);  // closes all, lowest first
 
-// The system calls on a descriptor of the current task's process, with the VFS' own checks.
+// The system calls (fs/read_write.c, fs/ioctl.c) on a descriptor of the current task's process,
+// with the VFS' own checks: -EBADF (not open, or not for this), then the file's own result, or:
+// read, write: -EINVAL (no such operation); pwrite: -EINVAL (also offset < 0), -ESPIPE, -EOVERFLOW
+// (the end over 2^63-1); lseek: -ESPIPE; ioctl: -ENOTTY. Offsets are bytes, whence is <unistd.h>'s.
 ssize_t sys_read(Kernel& kernel, int fd, UserBuffer buffer);
 ssize_t sys_write(Kernel& kernel, int fd, std::span<const std::byte> data);
 ssize_t sys_pwrite(Kernel& kernel, int fd, std::span<const std::byte> data, int64_t offset);
 int64_t sys_lseek(Kernel& kernel, int fd, int64_t offset, int whence);
 int64_t sys_ioctl(Kernel& kernel, int fd, uint32_t request, uint64_t argument);
-// Polls one descriptor until any of `events` or the deadline (0: at once, kForever: never); returns
-// the mask (POLLNVAL for a descriptor that is not open), 0 for a timeout, -EINTR when killed.
+// fs/select.c: polls one descriptor until any of `events` or the deadline (Scheduler::now()'s
+// clock; 0: at once, kForever: never); returns the mask (POLLNVAL for a descriptor that is not
+// open), 0 for a timeout, -EINTR when killed.
 inline constexpr TimeNs kForever = ~TimeNs{0};
 int64_t sys_poll(Kernel& kernel, int fd, uint32_t events, TimeNs deadline);
 

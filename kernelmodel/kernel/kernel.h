@@ -18,8 +18,9 @@ namespace coldread {
 
 struct cachefiles_state;  // kernelmodel/cachefiles/internal.h
 
-inline constexpr uint64_t kPageSize = 4096;
+inline constexpr uint64_t kPageSize = 4096;  // bytes
 
+// To a multiple of `unit` (> 0); value + unit must fit in 64 bits.
 constexpr uint64_t round_up(uint64_t value, uint64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
@@ -45,15 +46,15 @@ struct Kernel {
   fscache_state fscache;         // fs/fscache's globals
   cachefiles_state& cachefiles;  // fs/cachefiles' globals
 
-  // Boot options a scenario may set.
-  bool capable = true;                        // the caller has CAP_SYS_ADMIN
-  uint64_t realtime_seconds = 1'700'000'000;  // what the clock showed at boot
+  // The surroundings, the same in every scenario: no step changes them, tests of the model may.
+  bool capable = true;                        // every task has CAP_SYS_ADMIN
+  uint64_t realtime_seconds = 1'700'000'000;  // what CLOCK_REALTIME showed at boot
 };
 
-// printk through kernel.log, at most 256 bytes.
+// printk through kernel.log (include/linux/printk.h), cut to 511 bytes. Never blocks.
 [[gnu::format(printf, 2, 3)]] void pr_err(Kernel& kernel, const char* format, ...);
 
-// WARN_ON: notes `text` if `condition`, and returns it.
+// WARN_ON (include/asm-generic/bug.h): notes `text` if `condition`, returns it; the run goes on.
 bool warn_on(Kernel& kernel, bool condition, std::string_view text);
 
 }  // namespace coldread

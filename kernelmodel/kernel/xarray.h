@@ -11,14 +11,12 @@
 namespace coldread {
 
 // Every operation is a preemption point and atomic. As in Linux there are three kinds of them:
-//  - load, find, get_mark, marked, empty, the Cursor's look-ups: may be called with or without
-//  xa_lock
-//    (as under RCU);
-//  - store, erase, insert, cmpxchg, alloc ..., set_mark, clear_mark: take xa_lock themselves
-//  (xa_store);
-//    calling one while holding xa_lock is a lock_order report;
-//  - the same with `_locked` (__xa_store) and the Cursor's changes (xas_store): the caller holds
-//    xa_lock, or it is a warning report.
+// - load, find, get_mark, marked, empty and the Cursor's look-ups: with or without xa_lock (as
+//   under RCU);
+// - store, erase, insert, cmpxchg, alloc ..., set_mark, clear_mark: take xa_lock themselves
+//   (xa_store); calling one while holding it is a lock_order report;
+// - the same with `_locked` (__xa_store) and the Cursor's changes (xas_store): the caller holds
+//   xa_lock, or it is a warning report.
 // Errors: negative errno. There is no -ENOMEM.
 template <typename T>
 class XArray {

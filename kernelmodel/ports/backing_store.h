@@ -6,6 +6,14 @@
 // Inodes are named by number; 0 is "none". An inode that was looked up, created or opened stays
 // valid until the last name and the last get() are gone: every call below that returns an inode
 // number takes one reference for the caller, which put() gives back.
+//
+// Errors of every call, beside those it names: -ESTALE (an inode that is not valid any more), -EIO
+// (the disk); of those that change something also -EROFS. Of calls with a name: -ENOTDIR (`dir` is
+// none), -EACCES (empty, ".", "..", '/' or NUL in it), -ENAMETOOLONG (over 255 bytes). Of those on
+// a file's data: -EISDIR, -EINVAL (neither file nor directory, or offset + length over 2^63-1).
+//
+// Thread rules: those of the Scheduler whose tasks call. Spans and names are used during the call
+// only. Offsets, sizes and lengths are bytes.
 #pragma once
 
 #include <sys/types.h>
@@ -41,46 +49,56 @@ enum class Whence : uint8_t { data, hole };
 
 class BackingStore {
  public:
-  // Resolves a directory by path, relative ones from `cwd`. -ENOENT, -ENOTDIR, -ENAMETOOLONG ...
+  // Resolves a directory by path, relative ones from `cwd` (kern_path()): -ENOENT, -ENOTDIR,
+  // -EACCES, -ENAMETOOLONG (a path of 4096 bytes or more).
   virtual int path_lookup(std::string_view path, InodeNumber cwd, InodeNumber* out) = 0;
 
+  // lookup_one_len(), vfs_mkdir(), vfs_tmpfile(), vfs_link(), vfs_unlink(), vfs_rename(). A removed
+  // `dir` is -ENOENT (tmpfile: -EPERM).
   virtual int lookup(InodeNumber dir, std::string_view name, InodeNumber* out) = 0;  // -ENOENT
+  // `mode`: permission bits. -EEXIST, -ENOSPC.
   virtual int mkdir(InodeNumber dir, std::string_view name, uint32_t mode, InodeNumber* out) = 0;
-  virtual int tmpfile(InodeNumber dir, uint32_t mode, InodeNumber* out) = 0;        // O_TMPFILE
-  virtual int link(InodeNumber inode, InodeNumber dir, std::string_view name) = 0;  // -EEXIST
-  virtual int unlink(InodeNumber dir, std::string_view name) = 0;                   // regular files
+  // A regular file without a name, which link() may give it. -ENOSPC.
+  virtual int tmpfile(InodeNumber dir, uint32_t mode, InodeNumber* out) = 0;
+  // -EEXIST, -EPERM (a directory), -EMLINK, -ENOENT (its last name was removed).
+  virtual int link(InodeNumber inode, InodeNumber dir, std::string_view name) = 0;
+  virtual int unlink(InodeNumber dir, std::string_view name) = 0;  // -ENOENT, -EISDIR
+  // Replaces `to`. -ENOENT, -EINVAL (below itself), -ENOTEMPTY, -EISDIR, -ENOTDIR.
   virtual int rename(InodeNumber from_dir, std::string_view from, InodeNumber to_dir,
                      std::string_view to) = 0;
 
   virtual int getattr(InodeNumber inode, FileAttributes* out) = 0;
-  virtual int truncate(InodeNumber inode, uint64_t size) = 0;
+  virtual int truncate(InodeNumber inode, uint64_t size) = 0;  // vfs_truncate(): -EFBIG
+  // vfs_fallocate(): -EFBIG, -EINVAL (length 0).
   // Frees the blocks of [offset, offset+length) without changing the size (FALLOC_FL_PUNCH_HOLE).
   virtual int punch_hole(InodeNumber inode, uint64_t offset, uint64_t length) = 0;
-
   // Zeroes the bytes of [offset, offset+length), leaving holes as they are (FALLOC_FL_ZERO_RANGE).
   virtual int zero_range(InodeNumber inode, uint64_t offset, uint64_t length) = 0;
 
-  // The xattr's length, or -ENODATA, or -ERANGE if it does not fit.
+  // Names have 1 to 255 bytes (else -ERANGE) and a known prefix (else -EOPNOTSUPP).
+  // The xattr's length, or -ENODATA, or -ERANGE if it does not fit; an empty span asks the length.
   virtual ssize_t getxattr(InodeNumber inode, std::string_view name,
                            std::span<std::byte> value) = 0;
+  // Makes or replaces it. -ENOSPC, -E2BIG (over 65536 bytes).
   virtual int setxattr(InodeNumber inode, std::string_view name,
                        std::span<const std::byte> value) = 0;
   virtual int removexattr(InodeNumber inode, std::string_view name) = 0;  // -ENODATA
 
-  // SEEK_DATA / SEEK_HOLE at block granularity; -ENXIO at or behind the end (and for data: none
-  // left).
+  // vfs_llseek(SEEK_DATA / SEEK_HOLE) at block granularity: the offset found, or -ENXIO at or
+  // behind the end (and for data: none left).
   virtual int64_t seek(InodeNumber inode, uint64_t offset, Whence whence) = 0;
 
   // O_DIRECT: offset, length and memory must be multiples of the logical block (512), else -EINVAL.
-  // read: short at the end of the file, holes read as zeros. write: extends the file; -ENOSPC,
-  // -EFBIG.
+  // Both return the bytes transferred. read: short at the end of the file, holes read as zeros.
+  // write: extends the file; -ENOSPC, -EFBIG.
   virtual ssize_t read(InodeNumber inode, uint64_t offset, std::span<std::byte> data) = 0;
   virtual ssize_t write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) = 0;
 
-  virtual int statfs(FilesystemStatistics* out) = 0;
-  virtual bool read_only() = 0;
-  virtual int sync() = 0;
+  virtual int statfs(FilesystemStatistics* out) = 0;  // vfs_statfs()
+  virtual bool read_only() = 0;                       // sb_rdonly()
+  virtual int sync() = 0;                             // sync_filesystem()
 
+  // One reference more, one less (dget, dput; fget, fput). They never block.
   virtual void get(InodeNumber inode) = 0;
   virtual void put(InodeNumber inode) = 0;
 
