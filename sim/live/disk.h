@@ -9,9 +9,13 @@
 namespace coldread::live {
 
 // Describes the cache in `directory` (what the command "dir" named): Transcript::disk.
-//   "cache/I<volume>"              {"type": "directory", "mode": "0700", "xattr": hex, "fanout":
-//   256} "cache/I<volume>/@dd/D<name>"  {"type": "file", "mode", "size", "xattr", "data": [[from,
-//   to]...]} "graveyard"                    {"entries": how many lie in it}
+// clang-format off
+//   "cache/I<volume>"              {"type": "directory", "mode": "0700", "xattr": hex,
+//                                  "fanout": 256}
+//   "cache/I<volume>/@dd/D<name>"  {"type": "file", "mode", "size", "xattr",
+//                                  "data": [[from, to]...]}
+//   "graveyard"                    {"entries": how many lie in it}
+// clang-format on
 // "xattr" is user.CacheFiles.cache, null where there is none; whatever else is found is described
 // by its type. A directory without a cache gives {}.
 Result<nlohmann::json> describe_disk(const std::filesystem::path& directory);

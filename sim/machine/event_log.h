@@ -2,7 +2,7 @@
 // that do not end the run.
 //
 // Keeps the last events of each task for failures, and the names of all for expectations. Thread
-// rules: those of the run.
+// rules: those of the run. The Scheduler outlives it; views given to it are copied.
 #pragma once
 
 #include <deque>
@@ -23,14 +23,16 @@ class EventLog final : public Trace, public Log {
  public:
   using OnLine = std::function<void(std::string_view line)>;
 
-  // `history`: how many lines to keep of each task. `on_line` may be null.
+  // `history`: how many lines to keep of each task. `on_line` may be null; it runs on the stack of
+  // the task that says something, and its view is good during the call.
   EventLog(const Scheduler& scheduler, size_t history, OnLine on_line);
 
   void emit(std::string_view event, std::string_view fields) override;
   void printk(std::string_view line) override;
   void note(ReportKind kind, std::string_view text) override;
 
-  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<std::string>& names() const { return names_; }  // all events, in order
+  // Task name ("timer": none ran) -> its last lines, oldest first.
   std::map<std::string, std::vector<std::string>> last_events() const;
   // The first finding; the run went on after it.
   const std::optional<player::RunReport>& finding() const { return finding_; }

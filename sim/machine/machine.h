@@ -1,7 +1,8 @@
 // One simulated computer: the modelled kernel with its disk, and the processes of a scenario.
 //
 // Thread rules: one Machine, one thread. Tasks run on the scheduler's fibers; everything that owns
-// memory belongs to the Machine and outlives their stacks.
+// memory belongs to the Machine and outlives their stacks. Lifetime: scenario and options outlive
+// it.
 #pragma once
 
 #include <memory>
@@ -24,6 +25,7 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
+  // Boots, plays, gives back what the netfs left, and says what was left behind. Once.
   RunResult run();
 
  private:

@@ -1,4 +1,7 @@
 // A scenario task's system and netfs calls, answered by the modelled kernel.
+//
+// Calls and errnos: sim/player/syscalls.h. Thread rules: only the task's own fiber calls. Lifetime:
+// the Machine outlives it. A call of a killed process' task does not return.
 #pragma once
 
 #include "sim/player/syscalls.h"

@@ -19,7 +19,8 @@ struct RunOptions {
   std::string profile = "6.12.117";  // must be known (kernelmodel/profile.h)
   Strategy strategy = Strategy::fifo;
   uint64_t seed = 0;
-  // Receives each trace line in ftrace's format, without newline; null: tracing is off.
+  // Both are called during run(), on its thread, and must not throw.
+  // Receives each trace line in ftrace's format, without newline; may be null.
   std::function<void(std::string_view line)> on_trace;
   // Receives each record as it is completed: -v.
   std::function<void(const std::string& task, const player::Record& record)> on_record;
@@ -34,6 +35,7 @@ struct RunResult {
   uint64_t steps = 0;  // scheduler decisions taken
 };
 
+// Never fails: what goes wrong in the modelled kernel is transcript.report.
 RunResult run(const scenario::Scenario& scenario, const RunOptions& options);
 
 }  // namespace coldread::sim

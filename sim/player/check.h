@@ -1,4 +1,6 @@
 // The verdict: a transcript against a scenario's expectations, and two transcripts with each other.
+//
+// Pure functions: they share nothing, cannot fail, and keep no reference to what they are given.
 #pragma once
 
 #include "sim/player/transcript.h"

@@ -31,16 +31,17 @@ const char* source_name(Source source);  // "FILL_WITH_ZEROES", "READ_FROM_CACHE
 
 struct PrepareResult {
   Source source = Source::unknown;
-  uint64_t length = 0;
-  uint32_t flags = 0;  // scenario::kSubrequest*
+  uint64_t length = 0;  // bytes
+  uint32_t flags = 0;   // scenario::kSubrequest*
 };
 
 class Syscalls {
  public:
   virtual ~Syscalls() = default;
 
-  // --- a process' system calls
-  // ---------------------------------------------------------------------
+  // --- a process' system calls ---
+  // Beside the driver's own errnos (kernelmodel/cachefiles/internal.h) the VFS' (kernel/file.h):
+  // -EBADF, -EINVAL, -ESPIPE, -ENOTTY, -EMFILE. read, write, pwrite: bytes transferred.
   virtual int64_t open_device(int flags) = 0;  // open("/dev/cachefiles")
   virtual int64_t close(int fd) = 0;
   virtual int64_t read(int fd, std::span<std::byte> data) = 0;
@@ -48,15 +49,17 @@ class Syscalls {
   virtual int64_t pwrite(int fd, std::span<const std::byte> data, uint64_t offset) = 0;
   virtual int64_t lseek(int fd, int64_t offset, scenario::LseekWhence whence) = 0;
   virtual int64_t ioctl(int fd, uint32_t request, uint64_t argument) = 0;
-  // Waits for any of `events` for at most timeout_ms (-1: for ever) and returns the mask, 0 for a
-  // timeout. With `until_quiet`, also returns 0 once every task that is not serving has ended and
-  // nothing more can happen without this task: how a ready-made daemon knows that it may go home.
+  // Waits for any of `events` for at most timeout_ms (-1: for ever) and returns the mask (POLLNVAL:
+  // not open), 0 for a timeout. With `until_quiet`, also returns 0 once every task that is not
+  // serving has ended and nothing more can happen without this task: how a ready-made daemon knows
+  // that it may go home.
   virtual int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) = 0;
 
-  // --- the netfs' calls into fscache
-  // ---------------------------------------------------------------- Indices are those of the
-  // scenario. NULL from fscache_acquire_*() is -ENOMEM; a volume or cookie that was never acquired
-  // is -EBADF.
+  // --- the netfs' calls into fscache ---
+  // Indices are those of the scenario; sizes, offsets and lengths are bytes. A volume or cookie
+  // that is not acquired is -EBADF. acquire: -EBUSY as fscache has it, -ENOMEM for its NULL. The
+  // other calls without a result of their own answer 0. prepare_read, cache_read and cache_write
+  // answer -ENOBUFS if no operation can begin.
   virtual int64_t acquire_volume(int volume) = 0;
   virtual int64_t relinquish_volume(int volume, bool invalidate) = 0;
   virtual int64_t acquire_cookie(int cookie) = 0;
@@ -69,15 +72,14 @@ class Syscalls {
   virtual int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size,
                                uint32_t flags, PrepareResult* out) = 0;
   // The same around the cache's read / write; they answer the bytes transferred, as the completion
-  // gets them.
+  // gets them, or -ENODATA, -ESTALE, -ENOSPC ... (cachefiles_read(), cachefiles_write()).
   virtual int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
                              scenario::HoleMode hole) = 0;
   virtual int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) = 0;
   // object_size of the cookie: what copen said.
   virtual int64_t cookie_size(int cookie) = 0;
 
-  // --- the play
-  // --------------------------------------------------------------------------------------
+  // --- the play ---
   virtual void sleep_ms(uint64_t ms) = 0;
   virtual void barrier(int barrier) = 0;
   virtual void settle() = 0;  // until all other tasks wait or have ended, workers included

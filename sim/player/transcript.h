@@ -2,7 +2,8 @@
 //
 // Both kernels' runs end in one of these, the modelled and the real one; verdicts (check.h) are
 // made from it and two of them are compared byte for byte. Nothing in it depends on timing,
-// addresses, process ids or directories. Plain data.
+// addresses, process ids or directories. Plain data, without thread rules; free functions share
+// nothing.
 #pragma once
 
 #include <map>
@@ -24,37 +25,41 @@ struct RunReport {
 };
 
 // One finished (or begun and never finished) step. The JSON object holds:
-//   "step"    the step's JSON pointer
-//   "do"      the verb
-//   "ret"     the call's result >= 0, or "errno": "ENOBUFS"; neither if it never came back. A
-//   command
-//             counts "{CACHE}" as it stands in the scenario, whatever the directory's length; poll
-//             answers 1, or 0 for a timeout; serve 0
-//   "asked"   command, read: what "ret" is if all went well
-//   "waits"   true: the call had not come back when the run ended (mark_waiting())
-//   "message" read_message in on-demand mode: {"op","id","object","len", OPEN:
-//   "volume","cookie","fd",
-//             "flags"; READ: "off","length"} (keys as scenario::key_text() shows them)
-//   "text"    read_message in classic mode
-//   "events"  poll: ["in","out"]
-//   "source", "length", "flags" ["ondemand","copy_to_cache"]   prepare_read
-//   "data"    read, cache_read: {"length": N, "sha256": "..."}
-//   "slices"  read: [{"source","offset","length"}], one for every prepare_read; "copy": the errno,
-//   if
-//             writing a download to the cache failed
-//   "messages" serve: every message served, as above, each with its own "seq"
-//   "skipped" why the step could not be made at all (it names a message that never came)
-//   "seq"     order over all tasks in which calls came back; left out of comparisons
+// clang-format off
+//   "step"      the step's JSON pointer
+//   "do"        the verb
+//   "ret"       the call's result >= 0, or "errno": "ENOBUFS"; neither if it never came back. A
+//               command counts "{CACHE}" as it stands in the scenario, whatever the directory's
+//               length; poll answers 1, or 0 for a timeout; serve 0
+//   "asked"     command, read: what "ret" is if all went well
+//   "waits"     true: the call had not come back when the run ended (mark_waiting())
+//   "message"   read_message in on-demand mode: {"op", "id", "object", "len"}, and of an OPEN
+//               "volume", "cookie" (both as scenario::key_text() shows them), "fd", "flags"; of a
+//               READ "off", "length"
+//   "text"      read_message in classic mode
+//   "events"    poll: ["in", "out"]
+//   "source"    prepare_read; with "length" and "flags": ["ondemand", "copy_to_cache"]
+//   "data"      read, cache_read: {"length": N, "sha256": "..."}
+//   "slices"    read: [{"source", "offset", "length"}], one for every prepare_read; "copy": the
+//               errno, if writing a download to the cache failed
+//   "messages"  serve: every message served, as above, each with its own "seq"
+//   "skipped"   why the step could not be made at all (it names a message that never came)
+//   "seq"       order over all tasks in which calls came back; left out of comparisons
+// clang-format on
 using Record = nlohmann::json;
 
 struct Transcript {
   std::string kernel;                                // the profile's name, or the release that ran
   std::map<std::string, std::vector<Record>> tasks;  // by task name
-  // {"cache/Ikey/@dd/Dname": {"type": "file", "mode": "0600", "size": N, "xattr": "00ff...",
-  // "data": [[from, to), ...]}, "cache/Ikey": {"type": "directory", "mode": "0700", "xattr": ...,
-  // "fanout": 256}, "graveyard": {"entries": N}, ...}: xattr is user.CacheFiles.cache, null if
-  // there is none; fan-out directories appear only as their number, in the volume's entry; sizes
-  // and data of files alone. null: not looked at.
+  // What the cache's directory holds, by path; null: not looked at.
+  // clang-format off
+  //   "cache/Ikey/@dd/Dname"  {"type": "file", "mode": "0600", "xattr": "00ff...", "size": N,
+  //                           "data": [[from, to], ...]}: bytes, `to` exclusive
+  //   "cache/Ikey"            {"type": "directory", "mode": "0700", "xattr": "00ff...",
+  //                           "fanout": 256}: how many fan-out directories, listed nowhere else
+  //   "graveyard"             {"entries": N}
+  // clang-format on
+  // "xattr" is user.CacheFiles.cache in hex, null if there is none.
   nlohmann::json disk;
   // Names of the trace events in order; none: not traced. Not compared.
   std::optional<std::vector<std::string>> events;
@@ -68,6 +73,7 @@ struct Transcript {
   // that never came back only what is certain: which it was, whether it waits, messages served
   // until then.
   nlohmann::json canonical() const;
+  // The inverse of to_json(). An error names the JSON pointer and what was expected.
   static Result<Transcript> from_json(const nlohmann::json& json);
 };
 

@@ -3,6 +3,7 @@
 // The format is described by scenarios/scenario.schema.json and, by example, in the README. Loading
 // is the only way to make one (loader.h), so everything here may be trusted: indices are in range,
 // sizes are bounded, barriers can be met. Plain data; safe to share between threads once loaded.
+// Sizes, offsets and lengths are bytes; an index of -1 is none.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,11 @@
 namespace coldread::scenario {
 
 inline constexpr int kFormatVersion = 1;
-inline constexpr uint64_t kMaxBlobBytes = uint64_t{1} << 30;
+inline constexpr uint64_t kMaxBlobBytes = uint64_t{1} << 30;   // all of a scenario's together
 inline constexpr uint64_t kMaxCallBytes = uint64_t{16} << 20;  // one read or write of a step
 inline constexpr size_t kMaxTasks = 64;
-inline constexpr size_t kMaxSteps = 10'000;  // of one task
-inline constexpr uint64_t kMaxCacheBytes = uint64_t{64} << 30;
+inline constexpr size_t kMaxSteps = 10'000;                     // of one task
+inline constexpr uint64_t kMaxCacheBytes = uint64_t{64} << 30;  // Scenario::cache_bytes
 inline constexpr uint64_t kMinCacheBytes = uint64_t{1} << 20;
 
 // Contents a daemon serves or a netfs downloads: bytes by pattern, or a real file's.
@@ -82,6 +83,7 @@ const char* verb_name(Verb verb);
 
 // A key as people read it: printable ASCII as it is, anything else as "hex:" and its hex digits.
 std::string key_text(std::span<const std::byte> key);
+// Two lower-case digits for each byte.
 std::string hex_text(std::span<const std::byte> bytes);
 
 enum class LseekWhence : uint8_t { set, cur, end, data, hole };
@@ -119,7 +121,7 @@ struct Step {
   uint32_t flags = 0;           // prepare_read: kSubrequest*
   uint32_t buffer_size = 1024;  // read_message
   uint32_t events = 0;          // poll: POLLIN | POLLOUT
-  int64_t timeout_ms = -1;      // poll: -1 for ever; sleep
+  int64_t timeout_ms = -1;      // poll: -1 for ever; sleep: how long
   LseekWhence whence = LseekWhence::set;
   HoleMode hole = HoleMode::fail;
   int open_flags = 0;                // O_RDWR ...

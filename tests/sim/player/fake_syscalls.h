@@ -151,8 +151,7 @@ class FakeSyscalls : public Syscalls {
   uint64_t sequence_ = 0;
 };
 
-// --- messages as the kernel sends them
-// ---------------------------------------------------------------
+// --- messages as the kernel sends them ---
 
 template <typename T>
 void put(std::string& bytes, T value) {
@@ -189,8 +188,7 @@ inline std::string close_bytes(uint32_t id, uint32_t object) {
   return header(id, kOpClose, 16, object);
 }
 
-// --- a scenario of one task
-// ------------------------------------------------------------------------------
+// --- a scenario of one task ---
 
 // "b" is a blob of 10000 bytes, "c" a cookie with key "key" in volume "v", "dev" is opened first
 // and a message "m" read last, so that steps may name both.
