@@ -27,8 +27,6 @@ enum class Change : uint8_t {
   cache_file_mode_0600,
   // prepare_ondemand_read() beside prepare_read(); before, one entry for both.
   prepare_ondemand_read_split,
-  // /proc/fs/fscache is a link to netfs; before, a directory.
-  proc_fscache_moved,
   count
 };
 

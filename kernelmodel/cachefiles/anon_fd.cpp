@@ -16,7 +16,7 @@ ObjectHandle object_of(FileHandle file) {
 }
 
 // Requests of the object that only its fd could answer are answered now: an unread CLOSE.
-void finish_closes(CachefilesHandle cache, int object_id) {
+void finish_closes(Kernel& k, CachefilesHandle cache, int object_id) {
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
   for (cachefiles_req* raw = cursor.find(UINT64_MAX, CACHEFILES_REQ_NEW); raw != nullptr;
        raw = cursor.next(UINT64_MAX, CACHEFILES_REQ_NEW)) {
@@ -26,7 +26,7 @@ void finish_closes(CachefilesHandle cache, int object_id) {
       continue;
     }
     cursor.store(nullptr);
-    req->done.complete();
+    cachefiles_complete_req(k, req);
   }
 }
 
@@ -42,7 +42,7 @@ int fd_release(Kernel& k, FileHandle file) {
   info->ondemand_id = CACHEFILES_ONDEMAND_ID_CLOSED;
   cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_CLOSE);
   info->lock.unlock();
-  finish_closes(cache, object_id);
+  finish_closes(k, cache, object_id);
   cache->reqs.xa_lock().unlock();
 
   cache->ondemand_ids.erase(static_cast<uint64_t>(object_id));
@@ -87,37 +87,34 @@ ssize_t fd_write_iter(Kernel& k, FileHandle file, std::span<const std::byte> dat
   return ret;
 }
 
+// SEEK_SET, SEEK_CUR and SEEK_END on the backing file.
+int64_t move_position(Kernel& k, ObjectHandle object, InodeNumber backing, int64_t offset,
+                      int whence) {
+  FileAttributes attributes;
+  if (const int error = k.store.getattr(backing, &attributes); error < 0) return error;
+  int64_t base = 0;
+  if (whence == SEEK_CUR) base = object->file_pos;
+  if (whence == SEEK_END) base = static_cast<int64_t>(attributes.size);
+  int64_t position = 0;
+  if (__builtin_add_overflow(base, offset, &position) || position < 0 ||
+      position > k.store.max_file_size()) {
+    return -EINVAL;
+  }
+  object->file_pos = position;
+  return position;
+}
+
 // Seeks in the backing file, whose position is its own and nobody else's.
 int64_t fd_llseek(Kernel& k, FileHandle file, int64_t offset, int whence) {
   const ObjectHandle object = object_of(file);
   const InodeNumber backing = get_backing_file(k, object);
   if (backing == 0) return -ENOBUFS;
-  FileAttributes attributes;
-  int64_t ret = k.store.getattr(backing, &attributes);
-  if (ret == 0) {
-    const auto size = static_cast<int64_t>(attributes.size);
-    switch (whence) {
-      case SEEK_DATA:
-      case SEEK_HOLE:
-        ret = offset < 0 ? -ENXIO
-                         : k.store.seek(backing, static_cast<uint64_t>(offset),
-                                        whence == SEEK_DATA ? Whence::data : Whence::hole);
-        if (ret >= 0) object->file_pos = ret;
-        break;
-      case SEEK_SET:
-      case SEEK_CUR:
-      case SEEK_END:
-        ret = offset + (whence == SEEK_CUR ? object->file_pos : whence == SEEK_END ? size : 0);
-        if (ret < 0) {
-          ret = -EINVAL;
-        } else {
-          object->file_pos = ret;
-        }
-        break;
-      default:
-        ret = -EINVAL;
-    }
-  }
+  const int64_t ret =
+      whence == SEEK_DATA || whence == SEEK_HOLE
+          ? (offset < 0 ? -ENXIO
+                        : cachefiles_seek(k, object, backing, static_cast<uint64_t>(offset),
+                                          whence == SEEK_DATA ? Whence::data : Whence::hole))
+          : move_position(k, object, backing, offset, whence);
   k.store.put(backing);
   return ret;
 }
@@ -140,7 +137,7 @@ int64_t fd_ioctl(Kernel& k, FileHandle file, uint32_t request, uint64_t id) {
     trace_emit(k, "cachefiles_ondemand_cread", "o=%08x mid=%x", object->debug_id,
                static_cast<unsigned>(id));
   }
-  req->done.complete();
+  cachefiles_complete_req(k, req);
   return 0;
 }
 

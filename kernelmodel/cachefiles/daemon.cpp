@@ -9,7 +9,7 @@
 #include <cinttypes>
 #include <cstdio>
 
-#include "kernelmodel/cachefiles/internal.h"
+#include "kernelmodel/cachefiles/ondemand.h"
 #include "kernelmodel/cachefiles/parse.h"
 
 namespace coldread {
@@ -149,7 +149,6 @@ int cachefiles_daemon_open(Kernel& k, uint32_t open_flags, FileHandle* out) {
 }
 
 void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache) {
-  (void)k;
   cache->reqs.xa_lock().lock();
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
   for (cachefiles_req* raw = cursor.find(UINT64_MAX); raw != nullptr;
@@ -157,7 +156,7 @@ void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache) {
     const ReqHandle req = req_handle(raw);
     req->error = -EIO;
     cursor.store(nullptr);
-    req->done.complete();
+    cachefiles_complete_req(k, req);
   }
   cache->reqs.xa_lock().unlock();
 

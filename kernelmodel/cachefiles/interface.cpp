@@ -143,7 +143,7 @@ bool cachefiles_lookup_cookie(Kernel& k, CookieHandle cookie) {
   if (!cachefiles_look_up_object(k, object)) {
     cachefiles_see_object(k, object, "SEE lookup_failed");
     fscache_caching_failed(k, cookie);
-    // The caller's access to the cookie must end before the object can be withdrawn.
+    // Withdrawn later, by the state machine, once this lookup's access has ended.
     return false;
   }
   cachefiles_see_object(k, object, "SEE lookup_cookie");

@@ -36,7 +36,7 @@ inline constexpr int CACHEFILES_ONDEMAND_ID_CLOSED = -1;
 inline constexpr XaMark CACHEFILES_REQ_NEW = XA_MARK_1;
 inline constexpr std::string_view kCachefilesXattr = "user.CacheFiles.cache";
 
-enum cachefiles_content : uint8_t {  // saved on disk
+enum cachefiles_content : uint8_t {  // the byte in the attribute
   CACHEFILES_CONTENT_NO_DATA = 0,
   CACHEFILES_CONTENT_SINGLE = 1,
   CACHEFILES_CONTENT_ALL = 2,
@@ -113,7 +113,7 @@ struct cachefiles_object {
   bool listed = false;
   std::pmr::list<ObjectHandle>::iterator cache_link;
   InodeNumber file = 0;
-  int64_t file_pos = 0;          // of the backing file: only lseek() moves it
+  int64_t file_pos = 0;  // of the backing file: every seek moves it, the model's own included
   std::array<char, 352> d_name;  // the longest is 338; the length is cut to 8 bits, as in Linux
   uint8_t d_name_len = 0;
   uint32_t debug_id = 0;
@@ -150,6 +150,7 @@ struct cachefiles_req {
   Completion done;
   RefCount ref;
   int error = 0;
+  bool answered = false;  // the model's own: a second answer is a report
   ondemand_message msg;
 };
 
@@ -315,6 +316,10 @@ void cachefiles_put_directory(Kernel& k, InodeNumber dir);  // 0: nothing to do
 // The caller holds dir's rwsem. 0 or the store's errno; -EIO kills the cache.
 int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                       InodeNumber inode, std::string_view name, fscache_why_object_killed why);
+// vfs_llseek() on a backing file for data or holes: as BackingStore::seek, and the object's file
+// stands there afterwards.
+int64_t cachefiles_seek(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset,
+                        Whence whence);
 inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);  // made on first use
 // The caller holds the inode's rwsem. False: it is in use already.
 bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);

@@ -11,6 +11,13 @@
 
 namespace coldread {
 
+int64_t cachefiles_seek(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset,
+                        Whence whence) {
+  const int64_t found = k.store.seek(file, offset, whence);
+  if (found >= 0 && file == object->file) object->file_pos = found;
+  return found;
+}
+
 bool cachefiles_begin_operation(Kernel& k, netfs_cache_resources& cres, fscache_want_state want) {
   const ObjectHandle object = cachefiles_cres_object(cres);
   if (cres.file == 0) {
@@ -56,7 +63,7 @@ Occupancy look_at_file(Kernel& k, ObjectHandle object, InodeNumber file, int64_t
   const auto begin = static_cast<uint64_t>(start);
   const Answer seek_error{NETFS_DOWNLOAD_FROM_SERVER, "seek-error"};
 
-  const int64_t data = k.store.seek(file, begin, Whence::data);
+  const int64_t data = cachefiles_seek(k, object, file, begin, Whence::data);
   if (data == -ENXIO) return {{NETFS_DOWNLOAD_FROM_SERVER, "seek-enxio"}, true};
   if (data < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(data), "seek");
@@ -69,7 +76,7 @@ Occupancy look_at_file(Kernel& k, ObjectHandle object, InodeNumber file, int64_t
     *len = round_up(static_cast<uint64_t>(data), block) - begin;
     return {{NETFS_DOWNLOAD_FROM_SERVER, "found-part"}, true};
   }
-  const int64_t hole = k.store.seek(file, begin, Whence::hole);
+  const int64_t hole = cachefiles_seek(k, object, file, begin, Whence::hole);
   if (hole < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(hole), "seek");
     return {seek_error};
@@ -100,6 +107,14 @@ Answer probe(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start, ui
 void trace_prep_read(Kernel& k, ObjectHandle object, const Answer& answer, int64_t start,
                      uint64_t len, uint32_t flags, InodeNumber file, uint64_t netfs_inode) {
   if (!k.trace.enabled()) return;
+  if (!k.profile.has(Change::prepare_ondemand_read_split)) {
+    // A request of the netfs library and its number in it: an on-demand netfs has neither.
+    trace_emit(k, "cachefiles_prep_read", "R=%08x[%u] %s %s f=%02x s=%llx %zx ni=%x B=%x", 0u, 0u,
+               netfs_source_name(answer.source), answer.why, flags,
+               static_cast<unsigned long long>(start), static_cast<size_t>(len),
+               static_cast<unsigned>(netfs_inode), static_cast<unsigned>(file));
+    return;
+  }
   trace_emit(k, "cachefiles_prep_read", "o=%08x %s %s f=%02x s=%llx %zx ni=%x B=%x",
              object ? object->debug_id : 0, netfs_source_name(answer.source), answer.why, flags,
              static_cast<unsigned long long>(start), static_cast<size_t>(len),
@@ -142,7 +157,7 @@ namespace {
 // errno.
 ssize_t skip_hole(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t begin, uint64_t length,
                   bool may_ask) {
-  const int64_t data = k.store.seek(file, begin, Whence::data);
+  const int64_t data = cachefiles_seek(k, object, file, begin, Whence::data);
   if (data < 0 && data != -ENXIO) return data;
   if (data == -ENXIO || static_cast<uint64_t>(data) >= begin + length) {
     // The series' v8: only here, where all of the range is missing, was the daemon asked.
@@ -246,7 +261,7 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
   if (no_space_allocated_yet) return check_space();
 
   const auto begin = static_cast<uint64_t>(*start);
-  int64_t pos = k.store.seek(file, begin, Whence::data);
+  int64_t pos = cachefiles_seek(k, object, file, begin, Whence::data);
   if (pos == -ENXIO) return check_space();
   if (pos < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(pos), "seek");
@@ -254,7 +269,7 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
   }
   if (static_cast<uint64_t>(pos) >= begin + *len) return check_space();
   if (cachefiles_has_space(k, cache, 0, pages, cachefiles_has_space_check) == 0) return 0;
-  pos = k.store.seek(file, begin, Whence::hole);
+  pos = cachefiles_seek(k, object, file, begin, Whence::hole);
   if (pos < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(pos), "seek");
     return static_cast<int>(pos);

@@ -45,6 +45,9 @@ int rename_to_grave(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
 // The unmarked inode of that name in the locked directory, with a reference.
 int lookup_for_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::string_view name,
                     InodeNumber* victim) {
+  FileAttributes directory;
+  k.store.getattr(dir, &directory);
+  if (directory.links == 0) return -ESTALE;  // removed under the caller's feet
   int ret = name.empty() ? -EACCES : k.store.lookup(dir, name, victim);
   if (ret == 0) {
     if (!cachefiles_inode(k, *victim).kernel_file) return 0;
@@ -118,11 +121,17 @@ int cachefiles_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
     rwsem.unlock();
     return ret;
   }
-  // Marked, the cache cannot pick it up again.
+  // From here on no lookup may take it into use.
   Mutex& child = cachefiles_inode(k, victim).rwsem;
   child.lock();
-  cachefiles_inode(k, victim).kernel_file = true;
+  const bool taken = std::exchange(cachefiles_inode(k, victim).kernel_file, true);
   child.unlock();
+  if (taken) {
+    rwsem.unlock();
+    k.store.put(victim);
+    pr_err(k, "Internal error: %d", -EBUSY);
+    return -EIO;
+  }
   ret = cachefiles_bury_object(k, cache, {}, dir, victim, name, FSCACHE_OBJECT_WAS_CULLED);
   k.store.put(victim);
   if (ret == 0) {

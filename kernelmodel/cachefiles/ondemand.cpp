@@ -7,20 +7,28 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "kernelmodel/kernel/tracepoint.h"
 
 namespace coldread {
 
+void cachefiles_complete_req(Kernel& k, ReqHandle req) {
+  if (std::exchange(req->answered, true)) {
+    k.scheduler.broken(ReportKind::answered_twice, "a request was answered twice");
+  }
+  req->done.complete();
+}
+
 void cachefiles_req_put(Kernel& k, ReqHandle req) {
   if (req->ref.put()) k.cachefiles.req_pool.destroy(req);
 }
 
-bool cachefiles_ondemand_finish_req(CachefilesHandle cache, uint64_t msg_id, ReqHandle req,
-                                    int error) {
+bool cachefiles_ondemand_finish_req(Kernel& k, CachefilesHandle cache, uint64_t msg_id,
+                                    ReqHandle req, int error) {
   if (cache->reqs.cmpxchg(msg_id, &*req, nullptr) != &*req) return false;
   req->error = error;
-  req->done.complete();
+  cachefiles_complete_req(k, req);
   return true;
 }
 
@@ -66,8 +74,8 @@ namespace {
 // Sleeps until the request is answered, flushed or, by a fatal signal, given up.
 int wait_for_answer(Kernel& k, CachefilesHandle cache, ReqHandle req, uint64_t msg_id) {
   const bool killed = req->done.wait_killable() != 0;
-  // Who finds the request gone waits on: somebody took it and is about to complete it.
-  if (killed && !cachefiles_ondemand_finish_req(cache, msg_id, req, -EINTR)) req->done.wait();
+  // If it is not in the table any more, an answer is under way: it counts, not the signal.
+  if (killed && !cachefiles_ondemand_finish_req(k, cache, msg_id, req, -EINTR)) req->done.wait();
   const int ret = req->error;
   cachefiles_req_put(k, req);
   return ret;
@@ -139,7 +147,7 @@ int init_read_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) 
 }
 
 // Completes with -EIO every request of an object that goes away.
-void cancel_requests(CachefilesHandle cache, ObjectHandle object) {
+void cancel_requests(Kernel& k, CachefilesHandle cache, ObjectHandle object) {
   cache->reqs.xa_lock().lock();
   cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_DROPPING);
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
@@ -149,7 +157,7 @@ void cancel_requests(CachefilesHandle cache, ObjectHandle object) {
     if (req->object != object) continue;
     req->error = -EIO;
     cursor.store(nullptr);
-    req->done.complete();
+    cachefiles_complete_req(k, req);
   }
   cache->reqs.xa_lock().unlock();
 }
@@ -174,7 +182,7 @@ void cachefiles_ondemand_clean_object(Kernel& k, ObjectHandle object) {
   if (!object->ondemand) return;
   cachefiles_ondemand_send_req(k, object, CACHEFILES_OP_CLOSE, 0, init_close_req, {});
   if (object->ondemand->ondemand_id == 0) return;
-  cancel_requests(object->volume->cache, object);
+  cancel_requests(k, object->volume->cache, object);
   k.fscache_wq.cancel_sync(object->ondemand->ondemand_work);
 }
 

@@ -31,11 +31,13 @@ inline void cachefiles_ondemand_set_object(ObjectHandle object, cachefiles_objec
 // Puts the request into the table under a free id, *msg_id (0..2^32-1): 0, -EIO (dead cache,
 // dropped object, CLOSE of an object that is not open), or -EBUSY (no id left).
 int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint64_t* msg_id);
+// complete(&req->done), which must happen once: a second time is a report (answered_twice).
+void cachefiles_complete_req(Kernel& k, ReqHandle req);
 void cachefiles_req_put(Kernel& k, ReqHandle req);  // the last one frees it
 // Takes the request out of the table and completes it with `error` (0 or a negative errno); false:
 // it is not at that id any more, and somebody else completes it.
-bool cachefiles_ondemand_finish_req(CachefilesHandle cache, uint64_t msg_id, ReqHandle req,
-                                    int error);
+bool cachefiles_ondemand_finish_req(Kernel& k, CachefilesHandle cache, uint64_t msg_id,
+                                    ReqHandle req, int error);
 
 extern const FileOperations cachefiles_ondemand_fd_fops;  // anon_fd.cpp
 

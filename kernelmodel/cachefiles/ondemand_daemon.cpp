@@ -141,9 +141,9 @@ ssize_t cachefiles_ondemand_daemon_read(Kernel& k, CachefilesHandle cache, UserB
   const size_t length = req->msg.len;
   const int ret = deliver(k, req, cursor.index(), buffer);
   cachefiles_put_object(k, req->object, "PUT read_req");
-  // CLOSE has no answer.
+  // Nobody answers a CLOSE: having been read is enough.
   if (ret != 0 || req->msg.opcode == CACHEFILES_OP_CLOSE) {
-    cachefiles_ondemand_finish_req(cache, cursor.index(), req, ret);
+    cachefiles_ondemand_finish_req(k, cache, cursor.index(), req, ret);
   }
   cachefiles_req_put(k, req);
   return ret != 0 ? ret : static_cast<ssize_t>(length);
@@ -229,7 +229,7 @@ int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_vie
     cachefiles_ondemand_set_object(req->object, CACHEFILES_ONDEMAND_OBJSTATE_CLOSE);
   }
   info->lock.unlock();
-  req->done.complete();
+  cachefiles_complete_req(k, req);
   return ret;
 }
 

@@ -1,8 +1,6 @@
 // Cache records: found or made by name, taken into service by a cache, withdrawn again.
 //
 // Models fs/fscache/cache.c (fs/netfs/fscache_cache.c since 6.8).
-#include <cstring>
-
 #include "kernelmodel/cachefiles/internal.h"
 #include "kernelmodel/fscache/fscache.h"
 #include "kernelmodel/kernel/kernel.h"
@@ -32,7 +30,7 @@ bool get_cache_maybe(Kernel& k, CacheHandle cache) {
 // then any; a cache may adopt an unnamed one.
 CacheHandle find_cache(Kernel& k, std::string_view name) {
   for (const CacheHandle cache : k.fscache.caches) {
-    const bool same = name.empty() ? !cache->named : cache->named && name == cache->name.data();
+    const bool same = name.empty() ? !cache->named : cache->named && name == cache->name;
     if (same && get_cache_maybe(k, cache)) return cache;
   }
   return {};
@@ -49,7 +47,7 @@ CacheHandle adopt_unnamed(Kernel& k, std::string_view name) {
   for (const CacheHandle cache : k.fscache.caches) {
     if (cache->named || !get_cache_maybe(k, cache)) continue;
     cache->named = true;
-    std::memcpy(cache->name.data(), name.data(), std::min(name.size(), kNameMax));
+    cache->name.assign(name);
     return cache;
   }
   return {};
@@ -65,13 +63,14 @@ CacheHandle fscache_lookup_cache(Kernel& k, std::string_view name, bool is_cache
   fs.addremove_sem.up_read();
   if (cache) return cache;
 
+  // A candidate is made before anything is locked; if it is not needed its id is lost.
+  const auto debug_id = static_cast<uint32_t>(fs.cache_debug_id.inc_return());
   fs.addremove_sem.down_write();
   cache = find_cache(k, name);
   if (!cache && is_cache) cache = adopt_unnamed(k, name);
   if (!cache && name.empty()) cache = find_any_named(k);
   if (!cache) {
-    cache = fs.cache_pool.create(k.scheduler, name,
-                                 static_cast<uint32_t>(fs.cache_debug_id.inc_return()));
+    cache = fs.cache_pool.create(k.scheduler, name, debug_id);
     fs.caches.push_back(cache);
     trace_cache(k, cache->debug_id, cache->ref.peek(), "NEW acq  ");
   }
@@ -82,7 +81,7 @@ CacheHandle fscache_lookup_cache(Kernel& k, std::string_view name, bool is_cache
 CacheHandle fscache_acquire_cache(Kernel& k, std::string_view name) {
   const CacheHandle cache = fscache_lookup_cache(k, name, true);
   if (cache->state != FSCACHE_CACHE_IS_NOT_PRESENT) {
-    pr_err(k, "Cache tag %s in use", cache->name.data());
+    pr_err(k, "Cache tag %s in use", cache->name.c_str());
     fscache_put_cache(k, cache, "PUT cache");
     return {};
   }
@@ -141,7 +140,7 @@ void fscache_end_cache_access(Kernel& k, CacheHandle cache, const char* why) {
 void fscache_io_error(Kernel& k, CacheHandle cache) {
   if (cache->state != FSCACHE_CACHE_IS_ACTIVE) return;
   cache->state = FSCACHE_CACHE_GOT_IOERROR;
-  pr_err(k, "Cache '%s' stopped due to I/O error", cache->name.data());
+  pr_err(k, "Cache '%s' stopped due to I/O error", cache->name.c_str());
 }
 
 void fscache_withdraw_cache(Kernel& k, CacheHandle cache) {

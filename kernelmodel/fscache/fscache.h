@@ -20,6 +20,7 @@
 #include <map>
 #include <memory_resource>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "kernelmodel/kernel/atomic_count.h"
@@ -65,7 +66,7 @@ struct fscache_cache {
   Handle<cachefiles_cache> cache_priv;
   uint32_t debug_id;
   bool named;
-  std::array<char, kNameMax + 1> name{};  // a tag of up to 4095 bytes is cut
+  std::pmr::string name;  // the tag; empty while nobody named it
 };
 
 enum : unsigned {  // fscache_volume::flags

@@ -1,6 +1,4 @@
 // The globals of fscache and the construction of its records.
-#include <algorithm>
-#include <cstring>
 
 #include "kernelmodel/fscache/cookie_internal.h"
 #include "kernelmodel/kernel/kernel.h"
@@ -15,10 +13,8 @@ fscache_cache::fscache_cache(Scheduler& scheduler, std::string_view cache_name, 
       accesses_wait(scheduler, "fscache_cache->n_accesses"),
       objects_wait(scheduler, "fscache_clearance_waiters"),
       debug_id(id),
-      named(!cache_name.empty()) {
-  const size_t length = std::min(cache_name.size(), kNameMax);
-  std::memcpy(name.data(), cache_name.data(), length);
-}
+      named(!cache_name.empty()),
+      name(cache_name, &scheduler.memory()) {}
 
 fscache_volume::fscache_volume(Kernel& k)
     : ref(k.scheduler, "fscache_volume->ref", 1),

@@ -1,6 +1,7 @@
 // Volumes: acquired by key, created on disk by a worker, waited for when a key comes back too soon.
 //
 // Models fs/fscache/volume.c (fs/netfs/fscache_volume.c since 6.8).
+#include <algorithm>
 #include <cstring>
 
 #include "kernelmodel/cachefiles/internal.h"
@@ -116,7 +117,8 @@ VolumeHandle fscache_alloc_volume(Kernel& k, std::string_view key, std::string_v
   const VolumeHandle volume = fs.volume_pool.create(k);
   volume->cache = cache;
   volume->coherency_len = static_cast<uint8_t>(coherency.size());
-  std::memcpy(volume->coherency.data(), coherency.data(), coherency.size());
+  std::memcpy(volume->coherency.data(), coherency.data(),
+              std::min(coherency.size(), volume->coherency.size()));
   volume->key[0] = static_cast<uint8_t>(key.size());
   std::memcpy(volume->key.data() + 1, key.data(), key.size());
   volume->key_hash =

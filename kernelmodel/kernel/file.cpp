@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
 
 #include "kernelmodel/kernel/kernel.h"
@@ -89,10 +90,17 @@ FileHandle fget(Kernel& kernel, int fd) {
   return file;
 }
 
-void fput(Kernel& kernel, FileHandle file) {
-  if (!file->count.put()) return;
+namespace {
+
+void release_file(Kernel& kernel, FileHandle file) {
   if (file->ops->release != nullptr) file->ops->release(kernel, file);
   kernel.files.destroy(file);
+}
+
+}  // namespace
+
+void fput(Kernel& kernel, FileHandle file) {
+  if (file->count.put()) release_file(kernel, file);
 }
 
 int close_fd(Kernel& kernel, int fd) {
@@ -108,11 +116,14 @@ int close_fd(Kernel& kernel, int fd) {
 }
 
 void exit_files(Kernel& kernel, files_struct& files) {
-  for (size_t index = 0; index < files.slots.size(); index++) {
-    const FileHandle file = files.slots[index].file;
-    files.slots[index] = {};
-    if (file) fput(kernel, file);
+  std::pmr::vector<FileHandle> last(&kernel.scheduler.memory());
+  for (files_struct::Slot& slot : files.slots) {
+    const FileHandle file = slot.file;
+    slot = {};
+    if (file && file->count.put()) last.push_back(file);
   }
+  // The releases wait in a stack until all numbers are free.
+  for (; !last.empty(); last.pop_back()) release_file(kernel, last.back());
 }
 
 ssize_t sys_read(Kernel& kernel, int fd, UserBuffer buffer) {
@@ -136,7 +147,7 @@ ssize_t sys_write(Kernel& kernel, int fd, std::span<const std::byte> data) {
     } else if (file->ops->write_iter != nullptr) {
       int64_t pos = file->pos;
       result = file->ops->write_iter(kernel, file, data, &pos);
-      file->pos = pos;
+      if (result >= 0) file->pos = pos;
     } else {
       result = -EINVAL;
     }
@@ -155,7 +166,7 @@ ssize_t sys_pwrite(Kernel& kernel, int fd, std::span<const std::byte> data, int6
   } else if (can_write(*file)) {
     if (static_cast<uint64_t>(offset) + data.size() >
         static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-      result = -EOVERFLOW;
+      result = -EINVAL;
     } else if (file->ops->write != nullptr) {
       result = file->ops->write(kernel, file, data);
     } else if (file->ops->write_iter != nullptr) {
@@ -173,7 +184,9 @@ int64_t sys_lseek(Kernel& kernel, int fd, int64_t offset, int whence) {
   const FileHandle file = fget(kernel, fd);
   if (!file) return -EBADF;
   int64_t result = -ESPIPE;
-  if (file->seekable && file->ops->llseek != nullptr) {
+  if (whence < SEEK_SET || whence > SEEK_HOLE) {
+    result = -EINVAL;
+  } else if (file->seekable && file->ops->llseek != nullptr) {
     result = file->ops->llseek(kernel, file, offset, whence);
   }
   fput(kernel, file);

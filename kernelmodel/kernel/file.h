@@ -107,7 +107,7 @@ FileHandle alloc_file(Kernel& kernel, const FileOperations& ops, uint32_t flags)
 FileHandle fget(Kernel& kernel, int fd);               // null: -EBADF; takes a reference
 void fput(Kernel& kernel, FileHandle file);            // the last one calls release
 int close_fd(Kernel& kernel, int fd);                  // 0, -EBADF
-void exit_files(Kernel& kernel, files_struct& files);  // closes all, lowest first
+void exit_files(Kernel& kernel, files_struct& files);  // closes all; the highest is released first
 
 // The system calls (fs/read_write.c, fs/ioctl.c) on a descriptor of the current task's process,
 // with the VFS' own checks: -EBADF (not open, or not for this), then the file's own result, or:

@@ -32,7 +32,7 @@ enum netfs_read_from_hole : uint8_t {
 
 // Flags of a subrequest, as bit numbers.
 inline constexpr unsigned NETFS_SREQ_COPY_TO_CACHE = 0;
-inline constexpr unsigned NETFS_SREQ_ONDEMAND = 1;
+inline constexpr unsigned NETFS_SREQ_ONDEMAND = 5;
 
 // struct netfs_cache_resources: from fscache_begin_read_operation() to fscache_end_operation(). In
 // between it keeps an access to the cookie and a reference to the file. One task's.

@@ -96,7 +96,8 @@ class BackingStore {
 
   virtual int statfs(FilesystemStatistics* out) = 0;  // vfs_statfs()
   virtual bool read_only() = 0;                       // sb_rdonly()
-  virtual int sync() = 0;                             // sync_filesystem()
+  virtual int sync() = 0;
+  virtual int64_t max_file_size() = 0;  // s_maxbytes: no file grows and no position goes beyond                             // sync_filesystem()
 
   // One reference more, one less (dget, dput; fget, fput). They never block.
   virtual void get(InodeNumber inode) = 0;

@@ -24,7 +24,7 @@ void EventLog::emit(std::string_view event, std::string_view fields) {
   names_.emplace_back(event);
   // One processor; no interrupt, preemption or lock state to show.
   add_line(fmt::format("{:>16}-{:<7} [000] ..... {:5}.{:06}: {}: {}",
-                       std::string_view(task != nullptr ? task->name : "<idle>").substr(0, 16),
+                       std::string_view(task != nullptr ? task->name : "<idle>").substr(0, 15),
                        task != nullptr ? task->pid : 0, now / kNsPerSecond,
                        now % kNsPerSecond / 1000, event, fields));
 }

@@ -174,7 +174,10 @@ void Machine::report_leaks(RunResult& result) {
                              &kernel_.cachefiles.info_pool,
                              &kernel_.cachefiles.volume_pool,
                              &kernel_.cachefiles.cache_pool};
-  player::RunReport report{report_kind_name(ReportKind::leak), "", {}};
+  // A request that is left was never answered: nobody waits for it any more, or it would be a hang.
+  const bool unanswered = kernel_.cachefiles.req_pool.live() != 0;
+  player::RunReport report{
+      report_kind_name(unanswered ? ReportKind::never_answered : ReportKind::leak), "", {}};
   for (const PoolBase* pool : pools) {
     if (pool->live() == 0) continue;
     report.details.push_back(fmt::format("{} left: {}", pool->name(), pool->live()));

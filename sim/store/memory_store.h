@@ -93,6 +93,7 @@ class MemoryStore final : public BackingStore {
   int statfs(FilesystemStatistics* out) override;
   bool read_only() override { return read_only_; }
   int sync() override { return 0; }
+  int64_t max_file_size() override { return static_cast<int64_t>(kMaxFileSize); }
 
   void get(InodeNumber inode) override;
   void put(InodeNumber inode) override;

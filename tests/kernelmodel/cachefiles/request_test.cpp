@@ -98,6 +98,17 @@ TEST_F(Requests, ABadBufferTakesTheFdOfAnOpenAway) {
   });
 }
 
+TEST_F(Requests, ASecondAnswerIsAReport) {
+  const sim::RunEnd end = run([&] {
+    open_object();
+    ReqHandle req;
+    enqueue(&req);
+    EXPECT_EQ(complete(1), 0);
+    cachefiles_complete_req(kernel_, req);
+  });
+  EXPECT_EQ(end.report, ReportKind::answered_twice);
+}
+
 TEST_F(Requests, OnlyRootMayOpenTheDevice) {
   run([&] {
     kernel_.capable = false;
