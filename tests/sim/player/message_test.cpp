@@ -74,6 +74,7 @@ TEST(Message, AnythingElseIsNone) {
   }
   EXPECT_FALSE(decode("cull=0 frun=7 fcull=5 fstop=1"));
   EXPECT_FALSE(decode(header(1, 3, 16, 1)));
+  EXPECT_FALSE(decode(header(1, kOpClose, 17, 1)));  // a length that is not its own
   std::string huge = open_bytes(1, 1, "v", "k", 4);
   huge[19] = huge[23] = '\x80';  // key sizes whose sum wraps at 32 bits
   EXPECT_FALSE(decode(huge));

@@ -84,6 +84,7 @@ TEST(Names, OfFilesAndMessagesBelongToTheProcess) {
   const Json open = {{"do", "open"}};
   const Json close = {{"do", "close"}};
   EXPECT_EQ(error({{"a", {open, close}}}), "no error");
+  EXPECT_EQ(error({{"a", Json::array()}, {"b", {open, close}}}), "no error");
   EXPECT_THAT(
       error({{"a", {open}}, {"b", {close}}}),
       HasSubstr("/tasks/b/0/fd: expected the name of a file that a step of the same process "
