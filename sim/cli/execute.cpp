@@ -34,9 +34,8 @@ Outcome without_run(const std::string& path, const std::string& profile, Verdict
   return outcome;
 }
 
-Outcome run_one(const RunRequest& request, const scenario::Scenario& scenario,
-                const std::string& path, const std::string& profile_name,
-                const std::atomic<bool>& stop, const OnLine& on_line) {
+Outcome run_one(RunContext& context, const scenario::Scenario& scenario, const std::string& path,
+                const std::string& profile_name, const OnLine& on_line) {
   if (!scenario.unavailable.empty()) {
     return without_run(path, profile_name, Verdict::skipped, scenario.unavailable);
   }
@@ -44,13 +43,13 @@ Outcome run_one(const RunRequest& request, const scenario::Scenario& scenario,
   Outcome outcome;
   outcome.path = path;
   outcome.profile = profile_name;
-  outcome.repeat = repeat_command(request, path, profile_name);
+  outcome.repeat = repeat_command(context.request, path, profile_name);
   if (on_line) on_line(fmt::format("{}  {}", path, profile_name));
   try {
-    if (request.on == Target::sim) {
-      execute_on_sim(request, scenario, *profile, on_line, outcome);
+    if (context.request.on == Target::sim) {
+      execute_on_sim(context.request, scenario, *profile, on_line, outcome);
     } else {
-      execute_on_kernel(request, scenario, *profile, stop, on_line, outcome);
+      execute_on_kernel(context, scenario, *profile, on_line, outcome);
     }
   } catch (const std::exception& error) {  // memory, threads, the console
     outcome.verdict = Verdict::environment;
@@ -61,22 +60,23 @@ Outcome run_one(const RunRequest& request, const scenario::Scenario& scenario,
 
 }  // namespace
 
-void execute(const RunRequest& request, const std::string& path, const std::atomic<bool>& stop,
-             const OnLine& on_line, const OnOutcome& on_outcome) {
+void execute(RunContext& context, const std::string& path, const OnLine& on_line,
+             const OnOutcome& on_outcome) {
   const Result<scenario::Scenario> scenario = scenario::load_file(path, load_options());
   if (!scenario) return on_outcome(without_run(path, "", Verdict::bad_input, scenario.error()));
 
   const std::vector<std::string>& listed = scenario->kernels;
-  if (request.kernel.empty()) {
+  const std::string& wanted = context.request.kernel;
+  if (wanted.empty()) {
     for (const std::string& profile : listed) {
-      if (stop) return;
-      on_outcome(run_one(request, *scenario, path, profile, stop, on_line));
+      if (context.stop) return;
+      on_outcome(run_one(context, *scenario, path, profile, on_line));
     }
-  } else if (std::find(listed.begin(), listed.end(), request.kernel) == listed.end()) {
-    on_outcome(without_run(path, request.kernel, Verdict::skipped,
-                           "the scenario does not list this profile"));
+  } else if (std::find(listed.begin(), listed.end(), wanted) == listed.end()) {
+    on_outcome(
+        without_run(path, wanted, Verdict::skipped, "the scenario does not list this profile"));
   } else {
-    on_outcome(run_one(request, *scenario, path, request.kernel, stop, on_line));
+    on_outcome(run_one(context, *scenario, path, wanted, on_line));
   }
 }
 

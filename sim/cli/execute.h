@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernelmodel/profile.h"
+#include "sim/cli/kernels.h"
 #include "sim/cli/outcome.h"
 #include "sim/cli/run_request.h"
 #include "sim/scenario/scenario.h"
@@ -15,22 +16,27 @@ namespace coldread::cli {
 
 // Receives lines of -v while a run goes on.
 using OnLine = std::function<void(std::string_view line)>;
-
 // Receives each outcome as soon as it is there.
 using OnOutcome = std::function<void(Outcome outcome)>;
 
+// What all executions of one command share, on however many threads.
+struct RunContext {
+  const RunRequest& request;
+  const std::atomic<bool>& stop;  // set: no further profile begins
+  Kernels kernels;
+};
+
 // One outcome for each profile; exactly one if the file cannot be loaded or nothing of it applies.
-// Once `stop` is set no further profile begins. Never throws for bad input. Thread rules: any
-// number at once; the callbacks are called on this thread. `on_line` may be null.
-void execute(const RunRequest& request, const std::string& path, const std::atomic<bool>& stop,
-             const OnLine& on_line, const OnOutcome& on_outcome);
+// Never throws for bad input. Thread rules: any number at once; the callbacks are called on this
+// thread. `on_line` may be null.
+void execute(RunContext& context, const std::string& path, const OnLine& on_line,
+             const OnOutcome& on_outcome);
 
 // The parts, each filling `outcome` for one profile.
 void execute_on_sim(const RunRequest& request, const scenario::Scenario& scenario,
                     const Profile& profile, const OnLine& on_line, Outcome& outcome);
-void execute_on_kernel(const RunRequest& request, const scenario::Scenario& scenario,
-                       const Profile& profile, const std::atomic<bool>& stop, const OnLine& on_line,
-                       Outcome& outcome);
+void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
+                       const Profile& profile, const OnLine& on_line, Outcome& outcome);
 
 // The verdict on a transcript: which expectations it does not meet, and how bad that is.
 void judge(const scenario::Scenario& scenario, const Profile& profile,

@@ -3,28 +3,16 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 
 #include "sim/cli/execute.h"
 #include "sim/cli/find_scenarios.h"
 #include "sim/cli/record_text.h"
-#include "sim/live/guest.h"
 
 namespace coldread::cli {
 namespace {
 
 // How many interleavings of the model are tried where its first one differs from the kernel's.
 constexpr uint64_t kInterleavings = 32;
-
-// Each kernel is looked for, and if need be built, once in the life of the process.
-live::KernelLookup kernel_of(const Profile& profile) {
-  static std::mutex lock;
-  static std::map<std::string_view, live::KernelLookup> known;
-  const std::lock_guard guard(lock);
-  const auto found = known.find(profile.name);
-  if (found != known.end()) return found->second;
-  return known[profile.name] = live::find_kernel(std::string(profile.name));
-}
 
 sim::RunOptions model_options(const RunRequest& request, const Profile& profile) {
   sim::RunOptions options;
@@ -83,15 +71,15 @@ void end_without_transcript(Verdict verdict, std::string reason, Outcome& outcom
 
 }  // namespace
 
-void execute_on_kernel(const RunRequest& request, const scenario::Scenario& scenario,
-                       const Profile& profile, const std::atomic<bool>& stop, const OnLine& on_line,
-                       Outcome& outcome) {
+void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
+                       const Profile& profile, const OnLine& on_line, Outcome& outcome) {
+  const RunRequest& request = context.request;
   const player::Transcript model = sim::run(scenario, model_options(request, profile)).transcript;
   if (std::string why = why_not_expressible(scenario, profile, model); !why.empty()) {
     if (request.compare) outcome.agreement = Agreement::not_expressible;
     return end_without_transcript(Verdict::skipped, std::move(why), outcome);
   }
-  const live::KernelLookup kernel = kernel_of(profile);
+  const live::KernelLookup kernel = context.kernels.find(profile);
   if (!kernel.image) {
     const Verdict verdict = kernel.skip ? Verdict::skipped : Verdict::environment;
     return end_without_transcript(verdict, kernel.reason, outcome);
@@ -99,17 +87,16 @@ void execute_on_kernel(const RunRequest& request, const scenario::Scenario& scen
   live::GuestOptions options;
   options.hang_after_ms = static_cast<int>(request.hang_after) * 1000;
   options.blob_directories = made_blob_directories();
-  options.stop = &stop;
-  auto results = live::run_on_kernel(*kernel.image, {&scenario}, options);
-  if (!results.front()) {
-    const Verdict verdict = stop ? Verdict::skipped : Verdict::environment;
-    return end_without_transcript(verdict, results.front().error(), outcome);
+  options.stop = &context.stop;
+  Result<player::Transcript> real = context.kernels.guests().play(*kernel.image, scenario, options);
+  if (!real) {
+    const Verdict verdict = context.stop ? Verdict::skipped : Verdict::environment;
+    return end_without_transcript(verdict, real.error(), outcome);
   }
-  player::Transcript& real = *results.front();
-  if (on_line) show_records(real, on_line);
-  judge(scenario, profile, real, outcome);
-  if (request.compare) compare_with_model(request, scenario, profile, model, real, outcome);
-  outcome.transcript = std::move(real);
+  if (on_line) show_records(*real, on_line);
+  judge(scenario, profile, *real, outcome);
+  if (request.compare) compare_with_model(request, scenario, profile, model, *real, outcome);
+  outcome.transcript = std::move(*real);
 }
 
 }  // namespace coldread::cli

@@ -22,15 +22,12 @@ std::string message_text(const nlohmann::json& message) {
 
 std::string record_text(const std::string& task, const player::Record& record) {
   std::string text = fmt::format("  {}: {}", task, record.value("do", "?"));
+  if (record.contains("ret")) text += " = " + record["ret"].dump();
+  if (record.contains("errno")) text += " = -" + record["errno"].get<std::string>();
   for (const auto& [key, value] : record.items()) {
-    if (key == "do" || key == "step" || key == "seq") continue;
-    if (key == "ret") {
-      text += " = " + value.dump();
-    } else if (key == "errno") {
-      text += " = -" + value.get<std::string>();
-    } else if (key == "message") {
+    if (key == "message") {
       text += "  " + message_text(value);
-    } else {
+    } else if (key != "do" && key != "step" && key != "seq" && key != "ret" && key != "errno") {
       text += fmt::format("  {} {}", key,
                           value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     }

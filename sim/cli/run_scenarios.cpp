@@ -63,17 +63,16 @@ class Session {
 };
 
 // Everything in order on this thread: each line and outcome is there as soon as it can be.
-void run_one_by_one(const RunRequest& request, const std::vector<std::string>& files,
-                    const std::atomic<bool>& stop, Session& session) {
+void run_one_by_one(RunContext& context, const std::vector<std::string>& files, Session& session) {
+  const RunRequest& request = context.request;
   OnLine on_line;
   if (request.verbose) {
     // In other formats standard output is for the results alone.
     FILE* const out = request.format == Format::text ? stdout : stderr;
     on_line = [out](std::string_view line) { fmt::print(out, "{}\n", line); };
   }
-  for (size_t i = 0; i < files.size() && !stop; ++i) {
-    execute(request, files[i], stop, on_line,
-            [&](const Outcome& outcome) { session.take(outcome); });
+  for (size_t i = 0; i < files.size() && !context.stop; ++i) {
+    execute(context, files[i], on_line, [&](const Outcome& outcome) { session.take(outcome); });
     session.file_done(i, files[i]);
   }
 }
@@ -85,13 +84,12 @@ unsigned jobs_of(const RunRequest& request) {
   return request.on == Target::kernel ? std::min(cpus, 4u) : cpus;
 }
 
-void run_in_parallel(const RunRequest& request, unsigned jobs,
-                     const std::vector<std::string>& files, const std::atomic<bool>& stop,
+void run_in_parallel(RunContext& context, unsigned jobs, const std::vector<std::string>& files,
                      Session& session) {
   using Outcomes = std::vector<Outcome>;
   const auto work = [&](size_t i) {
     Outcomes outcomes;
-    execute(request, files[i], stop, nullptr,
+    execute(context, files[i], nullptr,
             [&](Outcome outcome) { outcomes.push_back(std::move(outcome)); });
     return outcomes;
   };
@@ -99,7 +97,7 @@ void run_in_parallel(const RunRequest& request, unsigned jobs,
     for (const Outcome& outcome : outcomes) session.take(outcome);
     session.file_done(i, files[i]);
   };
-  run_batch<Outcomes>(files.size(), jobs, stop, work, take);
+  run_batch<Outcomes>(files.size(), jobs, context.stop, work, take);
 }
 
 }  // namespace
@@ -111,13 +109,14 @@ int run_scenarios(const RunRequest& request) {
   if (!outputs) return complain(outputs.error());
 
   const std::atomic<bool>& stop = catch_interrupts();
+  RunContext context{request, stop, {}};
   Session session(request, *outputs, files->size());
   // Lines of several runs at once would be of no use.
   const bool alone = request.verbose || request.jobs == 1 || files->size() == 1;
   if (alone) {
-    run_one_by_one(request, *files, stop, session);
+    run_one_by_one(context, *files, session);
   } else {
-    run_in_parallel(request, jobs_of(request), *files, stop, session);
+    run_in_parallel(context, jobs_of(request), *files, session);
   }
   return session.finish(stop);
 }
