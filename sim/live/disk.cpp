@@ -97,13 +97,15 @@ Status add_volume(const fs::path& path, const std::string& name, json* disk) {
   for (const auto& inner : fs::directory_iterator(path, error)) {
     const std::string inner_name = inner.path().filename();
     if (!is_fanout(inner_name)) {
-      if (Status added = add_object(inner.path(), name + "/" + inner_name, disk); !added)
+      if (Status added = add_object(inner.path(), fmt::format("{}/{}", name, inner_name), disk);
+          !added)
         return added;
       continue;
     }
     ++fanout;
     for (const auto& object : fs::directory_iterator(inner.path(), error)) {
-      const std::string key = name + "/" + inner_name + "/" + object.path().filename().string();
+      const std::string key =
+          fmt::format("{}/{}/{}", name, inner_name, object.path().filename().string());
       if (Status added = add_object(object.path(), key, disk); !added) return added;
     }
   }

@@ -21,12 +21,18 @@
 
 #include "sim/live/proc_state.h"
 
-extern char** environ;
-
 namespace coldread::live {
 namespace {
 
 constexpr const char* kMemoryDirectory = "/dev/shm";
+constexpr const char* kDiskUuid = "c01d4ead-0000-4000-8000-000000000000";
+constexpr const char* kDiskOptions =
+    "lazy_itable_init=1,lazy_journal_init=1,nodiscard,"  // nothing is written that need not be
+    "hash_seed=c01d4ead-0000-4000-8000-000000000001";    // orders directories
+// To the first program's environment. User-Mode Linux does not save the widest registers when it
+// switches between programs, and the C library's string functions use them where there are any.
+constexpr const char* kNarrowRegisters =
+    "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ,-AVX512CD";
 constexpr int kKeeperSocket = 3;
 constexpr int kKeeperPollMs = 10;
 
@@ -129,19 +135,12 @@ std::string mkfs_path() {
   return "";
 }
 
-// The same disk from the same size, always: its UUID also orders its directories.
+// The same disk from the same size, always.
 Status make_file_system(const std::string& mkfs, const std::string& path) {
-  std::vector<std::string> arguments = {mkfs,
-                                        "-q",
-                                        "-F",
-                                        "-b",
-                                        "4096",
-                                        "-U",
-                                        "c01d4ead-0000-4000-8000-000000000000",
-                                        "-E",
-                                        "lazy_itable_init=1,lazy_journal_init=1,nodiscard,hash_"
-                                        "seed=c01d4ead-0000-4000-8000-000000000001",
-                                        path};
+  std::vector<std::string> arguments = {mkfs, "-q", "-F", "-b", "4096"};
+  for (const char* argument : {"-U", kDiskUuid, "-E", kDiskOptions})
+    arguments.emplace_back(argument);
+  arguments.push_back(path);
   const std::vector<char*> argv = pointers(arguments);
   pid_t pid = 0;
   if (const int error = posix_spawn(&pid, mkfs.c_str(), nullptr, nullptr, argv.data(), environ)) {
@@ -184,7 +183,8 @@ Result<std::vector<std::string>> machine_arguments(const MachineSpec& spec,
                                         "console=tty0",
                                         "con=null",
                                         "con0=fd:0,fd:1",
-                                        "quiet"};
+                                        "quiet",
+                                        kNarrowRegisters};
   std::vector<std::string> quoted = {"uml_dir=" + directory, "init=" + spec.init, "--"};
   for (std::string argument : spec.init_arguments) {
     const size_t at = argument.find("{DIR}");

@@ -15,12 +15,18 @@
 
 #include "sim/live/kernel_tools.h"
 
-extern char** environ;
-
 namespace coldread::live {
 namespace {
 
 constexpr int kCannotBeHad = 77;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kAddressSanitizer = true;
+#elif defined(__has_feature)
+constexpr bool kAddressSanitizer = __has_feature(address_sanitizer);
+#else
+constexpr bool kAddressSanitizer = false;
+#endif
 
 std::string build_script() {
   const char* directory = std::getenv("COLDREAD_KERNEL_TOOLS");
@@ -72,6 +78,15 @@ KernelLookup parse_build_output(const std::string& output, int status) {
 }
 
 KernelLookup find_kernel(const std::string& series, bool cached_only) {
+  if (!kAddressSanitizer) return ask_build_script(series, cached_only);
+  KernelLookup lookup;
+  lookup.skip = true;
+  lookup.reason =
+      "this program is built with AddressSanitizer, whose shadow memory no guest has room for";
+  return lookup;
+}
+
+KernelLookup ask_build_script(const std::string& series, bool cached_only) {
   std::string script = build_script();
   if (access(script.c_str(), X_OK) < 0) {
     KernelLookup lookup;

@@ -24,6 +24,10 @@ struct KernelLookup {
 // program's source was. Thread rules: any number at once, builds wait for each other.
 KernelLookup find_kernel(const std::string& series, bool cached_only = false);
 
+// The same without asking whether this program can run in a guest at all; the rest of what
+// find_kernel() does.
+KernelLookup ask_build_script(const std::string& series, bool cached_only);
+
 // What the script says: its output, and its exit status.
 KernelLookup parse_build_output(const std::string& output, int status);
 
