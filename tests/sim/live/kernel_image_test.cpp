@@ -19,7 +19,7 @@ class FindKernel : public testing::Test {
 TEST_F(FindKernel, GivesWhatTheScriptSays) {
   tools_.write("build",
                "#!/bin/sh\necho release=6.12.117; echo linux=/k/linux; echo module=/k/$1.ko\n");
-  const KernelLookup found = find_kernel("6.12");
+  const KernelLookup found = ask_build_script("6.12", false);
   ASSERT_TRUE(found.image);
   EXPECT_EQ(found.image->release, "6.12.117");
   EXPECT_EQ(found.image->linux_path, "/k/linux");
@@ -28,13 +28,13 @@ TEST_F(FindKernel, GivesWhatTheScriptSays) {
 
 TEST_F(FindKernel, CachedOnlyIsSaidToTheScript) {
   tools_.write("build", "#!/bin/sh\necho \"reason=$1 $2\"; exit 77\n");
-  EXPECT_EQ(find_kernel("6.1", true).reason, "--cached 6.1");
-  EXPECT_EQ(find_kernel("6.1", false).reason, "6.1 ");
+  EXPECT_EQ(ask_build_script("6.1", true).reason, "--cached 6.1");
+  EXPECT_EQ(ask_build_script("6.1", false).reason, "6.1 ");
 }
 
 TEST_F(FindKernel, WhatCannotBeHadIsSkippedWithTheReason) {
   tools_.write("build", "#!/bin/sh\necho 'reason=only root can: apt-get install x=1'; exit 77\n");
-  const KernelLookup found = find_kernel("6.1");
+  const KernelLookup found = ask_build_script("6.1", false);
   EXPECT_FALSE(found.image);
   EXPECT_TRUE(found.skip);
   EXPECT_EQ(found.reason, "only root can: apt-get install x=1");
@@ -42,7 +42,7 @@ TEST_F(FindKernel, WhatCannotBeHadIsSkippedWithTheReason) {
 
 TEST_F(FindKernel, AFailedBuildIsNoSkip) {
   tools_.write("build", "#!/bin/sh\nexit 2\n");
-  const KernelLookup found = find_kernel("6.1");
+  const KernelLookup found = ask_build_script("6.1", false);
   EXPECT_FALSE(found.image);
   EXPECT_FALSE(found.skip);
   EXPECT_EQ(found.reason, "tests/kernel/build ended with 2");
@@ -50,13 +50,13 @@ TEST_F(FindKernel, AFailedBuildIsNoSkip) {
 
 TEST_F(FindKernel, SuccessWithoutPathsIsAFailure) {
   tools_.write("build", "#!/bin/sh\necho linux=/k/linux\n");
-  const KernelLookup found = find_kernel("6.1");
+  const KernelLookup found = ask_build_script("6.1", false);
   EXPECT_FALSE(found.image);
   EXPECT_FALSE(found.skip);
 }
 
 TEST_F(FindKernel, WithoutTheScriptItIsSkipped) {
-  const KernelLookup found = find_kernel("6.1");
+  const KernelLookup found = ask_build_script("6.1", false);
   EXPECT_FALSE(found.image);
   EXPECT_TRUE(found.skip);
   EXPECT_NE(found.reason.find("COLDREAD_KERNEL_TOOLS"), std::string::npos);
