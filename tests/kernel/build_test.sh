@@ -1,5 +1,5 @@
 #!/bin/bash
-# The build script's ways out that need no build: each told apart by exit status, each with its reason.
+# The build script's ways out that need no build: each with its exit status and its reason.
 # usage: build_test.sh DIRECTORY_OF_THE_SCRIPT
 set -u
 tools=$1
@@ -13,9 +13,12 @@ stub() { printf '#!/bin/sh\n%s\n' "$2" > "$work/bin/$1"; chmod +x "$work/bin/$1"
 # expect STATUS TEXT ARGUMENT...: the script's exit status, and a part of what it says on stdout.
 expect() {
   local status=$1 text=$2; shift 2
-  local said; said=$(PATH=$work/bin:$PATH COLDREAD_KERNEL_CACHE=$cache "$tools/build" "$@" 2> "$work/stderr"); local got=$?
+  local said got
+  said=$(PATH=$work/bin:$PATH COLDREAD_KERNEL_CACHE=$cache "$tools/build" "$@" 2> "$work/stderr")
+  got=$?
   [ "$got" = "$status" ] && [[ $said = *"$text"* ]] && return
-  echo "FAILED: build $*: status $got, '$said', expected $status, '$text'"; sed 's/^/  /' "$work/stderr"
+  echo "FAILED: build $*: status $got, '$said', expected $status, '$text'"
+  sed 's/^/  /' "$work/stderr"
   failures=$((failures + 1))
 }
 
@@ -26,7 +29,7 @@ expect 77 "reason=Linux 6.12 is not built yet" --cached 6.12.117
 
 stub dpkg-query 'exit 1'
 stub id 'echo 1000'
-expect 77 "reason=packages are missing and only root can install them: apt-get install linux-source-6.1" 6.1.192
+expect 77 "only root can install them: apt-get install linux-source-6.1" 6.1.192
 stub id 'echo 0'
 stub apt-get 'exit 100'
 expect 77 "reason=apt-get could not install linux-source-6.1" 6.1.192

@@ -59,7 +59,8 @@ TEST_F(ConductorRun, SetupGoesFirstInItsOrder) {
 TEST_F(ConductorRun, AKilledProcessLeavesItsRecords) {
   const auto played =
       play(R"({"victim": [{"do": "sleep", "ms": 0}, {"do": "sleep", "ms": 86400000}],
-                               "killer": [{"do": "sleep", "ms": 50}, {"do": "kill", "task": "victim"}]})");
+                               "killer": [{"do": "sleep", "ms": 50},
+                                          {"do": "kill", "task": "victim"}]})");
   ASSERT_TRUE(played) << played.error();
   EXPECT_FALSE(played->transcript.report);
   const auto& records = played->transcript.tasks.at("victim");
@@ -85,7 +86,8 @@ TEST_F(ConductorRun, ABarrierNobodyElseReachesIsAHang) {
   hang_after_ms_ = 300;
   const auto played =
       play(R"({"victim": [{"do": "sleep", "ms": 86400000}, {"do": "barrier", "name": "n"}],
-      "waiter": [{"do": "sleep", "ms": 20}, {"do": "kill", "task": "victim"}, {"do": "barrier", "name": "n"}]})");
+      "waiter": [{"do": "sleep", "ms": 20}, {"do": "kill", "task": "victim"},
+                 {"do": "barrier", "name": "n"}]})");
   ASSERT_TRUE(played) << played.error();
   EXPECT_FALSE(played->clean);
   ASSERT_TRUE(played->transcript.report);

@@ -11,7 +11,7 @@ namespace coldread::live {
 namespace {
 
 constexpr const char* kColdRead = R"({
-  "version": 1, "title": "One cold read and a second, warm one.", "kernels": ["6.1.192", "6.12.117"],
+  "version": 1, "title": "A cold read and a warm one.", "kernels": ["6.1.192", "6.12.117"],
   "blobs": {"b": {"pattern": "noise", "seed": 1, "size": 300000}},
   "volumes": {"v": {"key": "test,volume"}},
   "cookies": {"c": {"volume": "v", "key": "object"}},
@@ -29,8 +29,8 @@ constexpr const char* kKilledReader = R"({
             {"task": "daemon", "do": "settle"}, {"task": "daemon", "do": "read_message"},
             {"task": "daemon", "do": "copen", "size": 4096}, {"task": "daemon", "do": "settle"}],
   "tasks": {
-    "daemon": [{"do": "settle"}, {"do": "read_message", "as": "r"}, {"do": "kill", "task": "reader"},
-               {"do": "settle"}, {"do": "complete", "message": "r"}],
+    "daemon": [{"do": "settle"}, {"do": "read_message", "as": "r"},
+               {"do": "kill", "task": "reader"}, {"do": "settle"}, {"do": "complete", "message": "r"}],
     "reader": [{"do": "prepare_read", "cookie": "c", "length": 4096, "flags": ["ondemand"]}]}})";
 
 constexpr const char* kUnansweredOpen = R"({

@@ -17,7 +17,8 @@ using testing::Not;
 constexpr const char* kServe = R"(
 answer() {
   until [ -e out/$1.task ]; do sleep 0.01; done
-  printf '{"error":"%s","last":%s,"transcript":{"kernel":"guest '$$'","tasks":{}}}' "$2" "$3" > out/$1.new
+  transcript='{"kernel":"guest '$$'","tasks":{}}'
+  printf '{"error":"%s","last":%s,"transcript":%s}' "$2" "$3" "$transcript" > out/$1.new
   mv out/$1.new out/$1.answer
 }
 : > out/ready
