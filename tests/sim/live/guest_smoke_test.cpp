@@ -30,7 +30,8 @@ constexpr const char* kKilledReader = R"({
             {"task": "daemon", "do": "copen", "size": 4096}, {"task": "daemon", "do": "settle"}],
   "tasks": {
     "daemon": [{"do": "settle"}, {"do": "read_message", "as": "r"},
-               {"do": "kill", "task": "reader"}, {"do": "settle"}, {"do": "complete", "message": "r"}],
+               {"do": "kill", "task": "reader"}, {"do": "settle"},
+               {"do": "complete", "message": "r"}],
     "reader": [{"do": "prepare_read", "cookie": "c", "length": 4096, "flags": ["ondemand"]}]}})";
 
 constexpr const char* kUnansweredOpen = R"({
