@@ -15,7 +15,7 @@ constexpr const char* kFooter =
     "Without PATH: the scenarios below ./scenarios, or those installed with the program.\n\n"
     "Examples:\n"
     "  coldread run                                   everything, on the model\n"
-    "  coldread run scenarios/basics --filter cold    some\n"
+    "  coldread run scenarios/3-read --filter cold    some\n"
     "  coldread run a.json -v --trace a.ftrace        one, with every step and every tracepoint\n"
     "  coldread run a.json --strategy random --seed 7 another interleaving\n"
     "  coldread run a.json --on kernel --compare      also on a real kernel: do they agree?\n"

@@ -55,6 +55,7 @@ Finding kernel(const std::string& series) {
   const std::string subject = "run --on kernel, " + series;
   const live::KernelLookup lookup = live::find_kernel(series, /*cached_only=*/true);
   if (lookup.image) return {subject, true, "works: Linux " + lookup.image->release};
+  if (!lookup.can_be_built) return {subject, false, lookup.reason};
   const std::vector<std::string> missing = packages_missing_for_kernel(series);
   if (missing.empty()) return {subject, true, "not built yet; the first run does it, in minutes"};
   const std::string packages = fmt::format("{}", fmt::join(missing, " "));

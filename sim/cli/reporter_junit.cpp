@@ -1,4 +1,4 @@
-// Results for CI servers: JUnit XML, a suite for each scenario and a case for each profile.
+// Results for CI servers: JUnit XML, one suite, a case for each scenario and profile.
 #include <fmt/core.h>
 
 #include "sim/cli/reporter.h"

@@ -81,6 +81,7 @@ KernelLookup find_kernel(const std::string& series, bool cached_only) {
   if (!kAddressSanitizer) return ask_build_script(series, cached_only);
   KernelLookup lookup;
   lookup.skip = true;
+  lookup.can_be_built = false;
   lookup.reason =
       "this program is built with AddressSanitizer, whose shadow memory no guest has room for";
   return lookup;
@@ -91,6 +92,7 @@ KernelLookup ask_build_script(const std::string& series, bool cached_only) {
   if (access(script.c_str(), X_OK) < 0) {
     KernelLookup lookup;
     lookup.skip = true;
+    lookup.can_be_built = false;
     lookup.reason = fmt::format("{}: {}; set COLDREAD_KERNEL_TOOLS to Coldread's tests/kernel",
                                 script, std::strerror(errno));
     return lookup;

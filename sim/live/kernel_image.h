@@ -14,8 +14,9 @@ struct KernelImage {
 
 struct KernelLookup {
   std::optional<KernelImage> image;
-  bool skip = false;   // no image: this machine cannot have one, which is nobody's failure
-  std::string reason;  // no image: why
+  bool skip = false;         // no image: this machine cannot have one, which is nobody's failure
+  bool can_be_built = true;  // false: nor would it be without `cached_only`
+  std::string reason;        // no image: why
 };
 
 // The kernel of a series, "6.1" or "6.12", or an exact release of one. Runs tests/kernel/build,

@@ -63,7 +63,7 @@ TEST_F(BadInputTest, UnknownNames) {
 }
 
 TEST_F(BadInputTest, DuplicateKeys) {
-  expect_refused(with(R"("tasks": {"a": [{"do": "settle"}], "a": [{"do": "settle"}]})"), {"a"});
+  expect_refused(with(R"("tasks": {"a": [{"do": "settle"}], "a": [{"do": "settle"}]})"), {"/tasks/a"});
 }
 
 TEST_F(BadInputTest, AbsurdSizes) {
@@ -82,7 +82,7 @@ TEST_F(BadInputTest, BarrierCycles) {
   expect_refused(with(R"("tasks": {
       "a": [{"do": "barrier", "name": "x"}, {"do": "barrier", "name": "y"}],
       "b": [{"do": "barrier", "name": "y"}, {"do": "barrier", "name": "x"}]})"),
-                 {"barrier"});
+                 {"/tasks/", "barrier"});
 }
 
 TEST_F(BadInputTest, UnreadableFiles) {
