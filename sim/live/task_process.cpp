@@ -15,13 +15,6 @@
 namespace coldread::live {
 namespace {
 
-void leave_standard_files_only() {
-  close_range(0, kFirstOwnFd - 1, 0);
-  const int null = open("/dev/null", O_RDWR);  // the lowest free number: 0
-  while (null >= 0 && dup(null) < 2) {
-  }
-}
-
 // One task: its system calls, its player, and what of its records is out already.
 class PlayedTask {
  public:
@@ -83,6 +76,13 @@ void play_tasks(const scenario::Scenario& scenario, size_t process, Board& board
 }
 
 }  // namespace
+
+void leave_standard_files_only() {
+  close_range(0, kFirstOwnFd - 1, 0);
+  const int null = open("/dev/null", O_RDWR);  // the lowest free number: 0
+  while (null >= 0 && dup(null) < 2) {
+  }
+}
 
 int move_up(int fd) {
   if (fd < 0) return -1;

@@ -22,6 +22,9 @@ struct TaskFiles {
                                const std::vector<TaskFiles>& files, int netfs,
                                const std::string& cache_directory);
 
+// Closes everything below kFirstOwnFd and opens /dev/null as 0, 1 and 2.
+void leave_standard_files_only();
+
 // The file moved to kFirstOwnFd or above, close-on-exec; -1 if it cannot be.
 int move_up(int fd);
 

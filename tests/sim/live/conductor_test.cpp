@@ -1,8 +1,11 @@
 // The conductor with processes that need no cache: turns, barriers, kills, hangs, crashes.
 #include "sim/live/conductor.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "sim/scenario/loader.h"
 #include "tests/sim/live/temporary_directory.h"
@@ -72,9 +75,12 @@ TEST_F(ConductorRun, AKilledProcessLeavesItsRecords) {
 }
 
 TEST_F(ConductorRun, SettlesAreGrantedOneAtATime) {
-  // Whichever goes first kills the other where it waits; at once, both would get out of settle.
-  const auto played = play(R"({"a": [{"do": "settle"}, {"do": "kill", "task": "b"}],
-                               "b": [{"do": "settle"}, {"do": "kill", "task": "a"}]})");
+  // Whichever goes first is busy for a while, then kills the other where it still waits.
+  const std::string settle = R"([{"do": "settle"}, )";
+  std::string busy;
+  for (int i = 0; i < 300; ++i) busy += R"({"do": "sleep", "ms": 0}, )";
+  const auto played = play(R"({"a": )" + settle + busy + R"({"do": "kill", "task": "b"}], "b": )" +
+                           settle + busy + R"({"do": "kill", "task": "a"}]})");
   ASSERT_TRUE(played) << played.error();
   const auto& tasks = played->transcript.tasks;
   const auto& victim = tasks.at("a").size() < tasks.at("b").size() ? tasks.at("a") : tasks.at("b");
@@ -107,11 +113,19 @@ TEST_F(ConductorRun, SleepIsNoHang) {
   EXPECT_FALSE(played->transcript.report);
 }
 
-TEST_F(ConductorRun, FilesGetTheNumbersOfAFreshProcess) {
-  // /dev/cachefiles is not there; what a test can see is that nothing lies at 3 and above.
-  const auto played = play(R"({"a": [{"do": "open"}]})");
-  ASSERT_TRUE(played) << played.error();
-  EXPECT_EQ(played->transcript.tasks.at("a")[0].value("errno", ""), "ENOENT");
+TEST(TaskProcess, FilesGetTheNumbersOfAFreshProcess) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const int inherited = open("/dev/null", O_RDONLY);
+    const int own = move_up(open("/dev/null", O_RDONLY));
+    leave_standard_files_only();
+    const bool gone = fcntl(inherited, F_GETFD) < 0;
+    const bool kept = own >= 200 && fcntl(own, F_GETFD) >= 0;
+    _exit(gone && kept && open("/dev/null", O_RDONLY) == 3 ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -80,9 +80,12 @@ TEST_F(Disk, GraveyardIsOnlyCounted) {
 TEST_F(Disk, StrangeThingsAreShownAsWhatTheyAre) {
   fs::create_symlink("nowhere", volume_ / "@dd" / "Dlink");
   directory_.write("cache/stray", "x");
+  directory_.write("cache/Ierofs,x/stray", "x");
   const nlohmann::json disk = describe();
   EXPECT_EQ(disk["cache/Ierofs,x/@dd/Dlink"]["type"], "symlink");
   EXPECT_EQ(disk["cache/stray"]["type"], "file");
+  EXPECT_EQ(disk["cache/Ierofs,x/stray"]["type"], "file");
+  EXPECT_EQ(disk["cache/Ierofs,x"]["fanout"], 2);
 }
 
 }  // namespace

@@ -96,6 +96,9 @@ TEST_P(RealKernel, AHangIsShownWithKernelStacksAndTheNextScenarioRuns) {
   ASSERT_TRUE(hung) << hung.error();
   ASSERT_TRUE(hung->report);
   EXPECT_EQ(hung->report->kind, "hang");
+  // As it was when the hang was found: the daemon's end has let the reader go since.
+  ASSERT_EQ(hung->tasks.at("reader").size(), 4u);
+  EXPECT_EQ(hung->tasks.at("reader").back()["waits"], true);
   std::string details;
   for (const std::string& line : hung->report->details) details += line + "\n";
   EXPECT_NE(details.find("cachefiles_ondemand_send_req"), std::string::npos) << details;

@@ -96,11 +96,20 @@ TEST_F(LiveCalls, SettleWaitsForThePermission) {
 TEST_F(LiveCalls, BarrierIsMetAgainAndAgain) {
   LiveSyscalls first = task(0);
   LiveSyscalls second = task(1);
-  std::thread other([&] {
-    for (int i = 0; i < 100; ++i) second.barrier(0);
-  });
-  for (int i = 0; i < 100; ++i) first.barrier(0);
+  std::atomic<int> came = 0;
+  int early = 0;
+  const auto meet = [&](LiveSyscalls& calls, int* too_early) {
+    for (int i = 0; i < 100; ++i) {
+      ++came;
+      calls.barrier(0);
+      *too_early += came < 2 * (i + 1);
+    }
+  };
+  int other_early = 0;
+  std::thread other([&] { meet(second, &other_early); });
+  meet(first, &early);
   other.join();
+  EXPECT_EQ(early + other_early, 0) << "somebody did not wait for the other";
   EXPECT_EQ(board_->arrivals[0], 200u);
 }
 
