@@ -171,8 +171,8 @@ std::string last_lines(const std::string& log, size_t lines) {
 
 Result<std::vector<std::string>> machine_arguments(const MachineSpec& spec,
                                                    const std::string& directory) {
-  // The disk's path is relative, as the machine runs in its directory: ',' and ':' would mean
-  // something.
+  // Relative where it can be, as the machine runs in its directory: in these, ',', ':' and blanks
+  // would mean something, and quotes nothing.
   std::vector<std::string> arguments = {spec.image.linux_path,
                                         fmt::format("mem={}M", spec.memory_mb),
                                         "ubd0=disk",
@@ -184,8 +184,9 @@ Result<std::vector<std::string>> machine_arguments(const MachineSpec& spec,
                                         "con=null",
                                         "con0=fd:0,fd:1",
                                         "quiet",
+                                        "uml_dir=uml",
                                         kNarrowRegisters};
-  std::vector<std::string> quoted = {"uml_dir=" + directory, "init=" + spec.init, "--"};
+  std::vector<std::string> quoted = {"init=" + spec.init, "--"};
   for (std::string argument : spec.init_arguments) {
     const size_t at = argument.find("{DIR}");
     if (at != std::string::npos) argument.replace(at, 5, directory);

@@ -30,8 +30,8 @@ TEST(MachineArguments, InitGetsItsArgumentsLast) {
   EXPECT_EQ(arguments->front(), "/k/linux");
   EXPECT_THAT(*arguments, Contains("mem=768M"));
   EXPECT_THAT(*arguments, Contains("ro"));
-  EXPECT_THAT(std::vector<std::string>(arguments->end() - 5, arguments->end()),
-              ElementsAre("uml_dir=/tmp/d", "init=/bin/init", "--", "guest", "/tmp/d/setup.json"));
+  EXPECT_THAT(std::vector<std::string>(arguments->end() - 4, arguments->end()),
+              ElementsAre("init=/bin/init", "--", "guest", "/tmp/d/setup.json"));
 }
 
 TEST(MachineArguments, BlanksAreQuotedForTheKernel) {
