@@ -97,7 +97,8 @@ class BackingStore {
   virtual int statfs(FilesystemStatistics* out) = 0;  // vfs_statfs()
   virtual bool read_only() = 0;                       // sb_rdonly()
   virtual int sync() = 0;
-  virtual int64_t max_file_size() = 0;  // s_maxbytes: no file grows and no position goes beyond                             // sync_filesystem()
+  // s_maxbytes: no file grows and no position goes beyond.
+  virtual int64_t max_file_size() = 0;
 
   // One reference more, one less (dget, dput; fget, fput). They never block.
   virtual void get(InodeNumber inode) = 0;

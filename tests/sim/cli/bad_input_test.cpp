@@ -63,7 +63,8 @@ TEST_F(BadInputTest, UnknownNames) {
 }
 
 TEST_F(BadInputTest, DuplicateKeys) {
-  expect_refused(with(R"("tasks": {"a": [{"do": "settle"}], "a": [{"do": "settle"}]})"), {"/tasks/a"});
+  expect_refused(with(R"("tasks": {"a": [{"do": "settle"}], "a": [{"do": "settle"}]})"),
+                 {"/tasks/a"});
 }
 
 TEST_F(BadInputTest, AbsurdSizes) {

@@ -293,8 +293,7 @@ TEST_F(SchedulerTest, DroppedTasksCountAsFinished) {
 }
 
 TEST_F(SchedulerTest, OfSeveralTheOneThatRunsIsTheThreads) {
-  FiberScheduler other(fifo_);
-  ASSERT_EQ(Scheduler::running(), &other);
+  const FiberScheduler other(fifo_);
   tasks_.spawn("a", [this] { EXPECT_EQ(Scheduler::running(), &scheduler_); });
   EXPECT_EQ(scheduler_.run().kind, RunEnd::Kind::finished);
 }
