@@ -117,8 +117,8 @@ VolumeHandle fscache_alloc_volume(Kernel& k, std::string_view key, std::string_v
   const VolumeHandle volume = fs.volume_pool.create(k);
   volume->cache = cache;
   volume->coherency_len = static_cast<uint8_t>(coherency.size());
-  std::memcpy(volume->coherency.data(), coherency.data(),
-              std::min(coherency.size(), volume->coherency.size()));
+  std::ranges::copy(coherency.first(std::min(coherency.size(), volume->coherency.size())),
+                    volume->coherency.begin());
   volume->key[0] = static_cast<uint8_t>(key.size());
   std::memcpy(volume->key.data() + 1, key.data(), key.size());
   volume->key_hash =
