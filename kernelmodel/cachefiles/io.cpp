@@ -194,13 +194,14 @@ ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
     std::memset(data.data(), 0, skipped);
   }
 
+  const uint64_t from = begin + skipped;
   cachefiles_grab_object(k, object, "GET ioreq");
   if (k.trace.enabled()) {
     trace_emit(k, "cachefiles_read", "o=%08x B=%x s=%llx l=%zx", object->debug_id,
-               static_cast<unsigned>(file), static_cast<unsigned long long>(begin + skipped),
+               static_cast<unsigned>(file), static_cast<unsigned long long>(from),
                data.size() - skipped);
   }
-  ssize_t ret = k.store.read(file, begin + skipped, data.subspan(skipped));
+  ssize_t ret = k.store.read(file, from, data.subspan(skipped));
   if (ret < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(ret), "read");
   } else if (object->cookie->inval_counter != cres.inval_counter) {

@@ -89,7 +89,7 @@ std::string find_program(const std::string& name) {
   std::istringstream directories(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin");
   std::string directory;
   while (std::getline(directories, directory, ':')) {
-    const std::string candidate = (directory.empty() ? "." : directory) + "/" + name;
+    std::string candidate = (directory.empty() ? "." : directory) + "/" + name;
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return {};
