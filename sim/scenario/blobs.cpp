@@ -37,7 +37,7 @@ std::vector<std::byte> pattern_bytes(size_t pattern, uint64_t size, uint64_t see
 
 // Relative and without "..": a scenario says which of the given directories' files it wants.
 fs::path read_file_name(const Node& node) {
-  const fs::path path = node.string(1024);
+  fs::path path = node.string(1024);
   const bool climbs = std::find(path.begin(), path.end(), "..") != path.end();
   if (path.empty() || path.is_absolute() || climbs || path.native().find('\0') != std::string::npos)
     node.fail("a relative path without \"..\"");
