@@ -108,8 +108,8 @@ TEST(Run, AHangNamesWhoWaitsForWhat) {
       options);
   ASSERT_TRUE(hung.transcript.report.has_value());
   EXPECT_EQ(hung.transcript.report->kind, "hang");
-  const std::vector<std::string> expected = {"daemon waits: poll /dev/cachefiles",
-                                             "reader waits: completion req->done"};
+  const std::vector<std::string> expected = {"reader waits: completion req->done",
+                                             "daemon waits: poll /dev/cachefiles"};
   EXPECT_EQ(hung.transcript.report->details, expected);
   EXPECT_EQ(hung.transcript.tasks.at("reader").back()["waits"], true);
   EXPECT_TRUE(hung.transcript.disk.is_null());
