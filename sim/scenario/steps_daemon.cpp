@@ -1,0 +1,139 @@
+// The steps of a daemon: its system calls, and the ready-made one.
+#include <fcntl.h>
+#include <poll.h>
+
+#include <algorithm>
+
+#include "sim/scenario/errno_names.h"
+#include "sim/scenario/steps_reader.h"
+
+namespace coldread::scenario {
+namespace {
+
+constexpr uint64_t kMaxMessageBuffer = 65536;
+constexpr size_t kMaxCommand = 8192;  // beyond PAGE_SIZE - 1, which is refused
+
+void read_open(Reader r) {
+  static const int kFlags[] = {O_RDWR, O_RDONLY, O_WRONLY};
+  r.step.open_flags = O_RDWR;
+  if (const auto node = r.fields.find("flags"))
+    r.step.open_flags = kFlags[node->one_of({"rdwr", "rdonly", "wronly"}, "an open mode")];
+  r.step.as = r.fields.name_or("as", "dev");
+}
+
+void read_command(Reader r) {
+  r.read_fd();
+  if (r.fields.first_of("text", "text_hex")) {
+    r.step.text = r.fields.need("text").string(kMaxCommand);
+    return;
+  }
+  const auto bytes = r.fields.need("text_hex").hex(kMaxCommand);
+  r.step.text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  r.step.raw_text = true;
+}
+
+void read_copen(Reader r) {
+  r.read_fd();
+  if (const auto id = r.fields.find("id")) {
+    if (r.fields.find("message"))
+      r.fields.node().fail("either \"message\" or \"id\" in a step \"copen\"", "both");
+    r.step.id = id->number(UINT64_MAX);
+  } else {
+    r.step.message = r.fields.name_or("message", "m");
+  }
+  const auto size = r.fields.find("size");
+  const auto blob = r.fields.find("blob");
+  const auto error = r.fields.find("error");
+  if (int{size.has_value()} + int{blob.has_value()} + int{error.has_value()} != 1)
+    r.fields.node().fail("exactly one of \"size\", \"blob\", \"error\" in a step \"copen\"",
+                         size || blob || error ? "more" : "none");
+  if (size) r.step.answer = static_cast<int64_t>(size->number(kMaxObject));
+  if (blob) {
+    r.step.blob = r.blob(*blob);
+    r.step.answer = static_cast<int64_t>(
+        r.names.scenario->blobs[static_cast<size_t>(r.step.blob)].bytes.size());
+  }
+  if (error) {
+    const auto number = errno_number(error->string(32));
+    if (!number) error->fail("the name of an error (\"ENOENT\")");
+    r.step.answer = -*number;
+  }
+}
+
+void read_read_message(Reader r) {
+  r.read_fd();
+  r.step.buffer_size = static_cast<uint32_t>(r.fields.number_or("size", 1024, kMaxMessageBuffer));
+  r.step.as = r.fields.name_or("as", "m");
+}
+
+void read_poll(Reader r) {
+  r.read_fd();
+  r.step.events = POLLIN;
+  if (const auto node = r.fields.find("events"))
+    r.step.events = read_flags(*node, {"in", "out"}, {POLLIN, POLLOUT});
+  if (const auto node = r.fields.find("timeout_ms"))
+    r.step.timeout_ms = static_cast<int64_t>(node->number(kMaxMs));
+}
+
+void read_close(Reader r) {
+  r.read_fd();
+}
+
+void read_write(Reader r) {
+  r.step.fd = r.fields.need("fd").name();
+  r.read_source(0);
+}
+
+void read_pwrite(Reader r) {
+  r.step.fd = r.fields.need("fd").name();
+  r.step.offset = r.fields.number_or("offset", 0, UINT64_MAX);
+  r.read_source(r.step.offset);
+}
+
+void read_lseek(Reader r) {
+  r.step.fd = r.fields.need("fd").name();
+  if (const auto node = r.fields.find("offset"))
+    r.step.offset = static_cast<uint64_t>(node->signed_number());
+  if (const auto node = r.fields.find("whence"))
+    r.step.whence =
+        static_cast<LseekWhence>(node->one_of({"set", "cur", "end", "data", "hole"}, "a whence"));
+}
+
+void read_complete(Reader r) {
+  if (const auto id = r.fields.find("id")) {
+    if (r.fields.find("message"))
+      r.fields.node().fail("either \"message\" or \"id\" in a step \"complete\"", "both");
+    r.step.id = id->number(UINT64_MAX);
+    r.step.fd = r.fields.need("fd").name();
+  } else {
+    r.step.message = r.fields.name_or("message", "m");
+    r.step.fd = r.fields.name_or("fd", "");
+  }
+}
+
+void read_serve(Reader r) {
+  r.read_fd();
+  for (const auto& [key, blob] : r.fields.need("blobs").members(kMaxSteps)) {
+    if (std::find(r.names.cookie_keys.begin(), r.names.cookie_keys.end(), key) ==
+        r.names.cookie_keys.end())
+      blob.fail("the key of a cookie", "\"" + key + "\"" + did_you_mean(key, r.names.cookie_keys));
+    r.step.serve.emplace_back(key, r.blob(blob));
+  }
+}
+
+constexpr VerbReader kVerbs[] = {
+    {Verb::open, read_open},   {Verb::command, read_command},
+    {Verb::copen, read_copen}, {Verb::read_message, read_read_message},
+    {Verb::poll, read_poll},   {Verb::close, read_close},
+    {Verb::write, read_write}, {Verb::pwrite, read_pwrite},
+    {Verb::lseek, read_lseek}, {Verb::complete, read_complete},
+    {Verb::serve, read_serve},
+};
+
+}  // namespace
+
+std::span<const VerbReader> daemon_verbs() {
+  return kVerbs;
+}
+
+}  // namespace coldread::scenario
