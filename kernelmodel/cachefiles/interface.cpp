@@ -42,8 +42,10 @@ void adjust_size(Kernel& k, ObjectHandle object) {
   int ret = 0;
   // A partial page at the old end would show its padding as data.
   if (attributes.size % kPageSize != 0 && wanted > attributes.size) {
-    ret = k.store.truncate(file, round_down(attributes.size, kPageSize));
+    ret = cachefiles_inject_remove_error(k);
+    if (ret == 0) ret = k.store.truncate(file, round_down(attributes.size, kPageSize));
   }
+  if (ret == 0) ret = cachefiles_inject_write_error(k);
   if (ret == 0) ret = k.store.truncate(file, wanted);
   rwsem.unlock();
   if (ret < 0) trace_cachefiles_io_error(k, {}, file, ret, "notify_change");
@@ -57,7 +59,8 @@ bool shorten_object(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t n
   FileAttributes attributes;
   k.store.getattr(file, &attributes);
   trace_cachefiles_trunc(k, object, file, attributes.size, dio_size, "SHRINK");
-  int ret = k.store.truncate(file, dio_size);
+  int ret = cachefiles_inject_remove_error(k);
+  if (ret == 0) ret = k.store.truncate(file, dio_size);
   if (ret < 0) {
     trace_cachefiles_io_error(k, object, file, ret, "trunc");
     cachefiles_io_error(k, cache, "Trunc-to-size failed");
@@ -66,7 +69,8 @@ bool shorten_object(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t n
   }
   if (new_size == dio_size) return true;
   trace_cachefiles_trunc(k, object, file, dio_size, new_size, "DIOADJ");
-  ret = k.store.zero_range(file, new_size, dio_size - new_size);
+  ret = cachefiles_inject_write_error(k);
+  if (ret == 0) ret = k.store.zero_range(file, new_size, dio_size - new_size);
   if (ret < 0) {
     trace_cachefiles_io_error(k, object, file, ret, "fallocate");
     cachefiles_io_error(k, cache, "Trunc-to-dio-size failed");

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <list>
 #include <map>
 #include <memory_resource>
@@ -208,9 +209,23 @@ struct cachefiles_state {
   Pool<cachefiles_ondemand_info> info_pool;
   Pool<cachefiles_req> req_pool;
   std::pmr::map<InodeNumber, inode_state> inodes;
-  bool open = false;  // cachefiles_open: the device is in use
+  Mutex rename_mutex;  // s_vfs_rename_mutex of the file system
+  bool open = false;   // cachefiles_open: the device is in use
   AtomicCount object_debug_id;
+  uint32_t error_injection_state = 0;  // /proc/sys/cachefiles/error_injection: bits ENOSPC, EIO
 };
+
+// --- error_inject.c: what CONFIG_CACHEFILES_ERROR_INJECTION puts in a call's place; 0: nothing ---
+inline int cachefiles_inject_read_error(Kernel& k) {
+  return (k.cachefiles.error_injection_state & 2) != 0 ? -EIO : 0;
+}
+inline int cachefiles_inject_write_error(Kernel& k) {
+  if ((k.cachefiles.error_injection_state & 2) != 0) return -EIO;
+  return (k.cachefiles.error_injection_state & 1) != 0 ? -ENOSPC : 0;
+}
+inline int cachefiles_inject_remove_error(Kernel& k) {
+  return (k.cachefiles.error_injection_state & 2) != 0 ? -EIO : 0;
+}
 
 inline bool cachefiles_in_ondemand_mode(CachefilesHandle cache) {
   return cache->flags.test(CACHEFILES_ONDEMAND_MODE);

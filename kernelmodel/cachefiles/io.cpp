@@ -46,6 +46,12 @@ void cachefiles_end_operation(Kernel& k, netfs_cache_resources& cres) {
 
 namespace {
 
+// Every look at the file from within: where errors can be injected.
+int64_t look_for(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset, Whence whence) {
+  const int error = cachefiles_inject_read_error(k);
+  return error != 0 ? error : cachefiles_seek(k, object, file, offset, whence);
+}
+
 struct Answer {
   netfs_io_source source;
   const char* why;
@@ -63,7 +69,7 @@ Occupancy look_at_file(Kernel& k, ObjectHandle object, InodeNumber file, int64_t
   const auto begin = static_cast<uint64_t>(start);
   const Answer seek_error{NETFS_DOWNLOAD_FROM_SERVER, "seek-error"};
 
-  const int64_t data = cachefiles_seek(k, object, file, begin, Whence::data);
+  const int64_t data = look_for(k, object, file, begin, Whence::data);
   if (data == -ENXIO) return {{NETFS_DOWNLOAD_FROM_SERVER, "seek-enxio"}, true};
   if (data < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(data), "seek");
@@ -76,7 +82,7 @@ Occupancy look_at_file(Kernel& k, ObjectHandle object, InodeNumber file, int64_t
     *len = round_up(static_cast<uint64_t>(data), block) - begin;
     return {{NETFS_DOWNLOAD_FROM_SERVER, "found-part"}, true};
   }
-  const int64_t hole = cachefiles_seek(k, object, file, begin, Whence::hole);
+  const int64_t hole = look_for(k, object, file, begin, Whence::hole);
   if (hole < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(hole), "seek");
     return {seek_error};
@@ -157,7 +163,7 @@ namespace {
 // errno.
 ssize_t skip_hole(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t begin, uint64_t length,
                   bool may_ask) {
-  const int64_t data = cachefiles_seek(k, object, file, begin, Whence::data);
+  const int64_t data = look_for(k, object, file, begin, Whence::data);
   if (data < 0 && data != -ENXIO) return data;
   if (data == -ENXIO || static_cast<uint64_t>(data) >= begin + length) {
     // The series' v8: only here, where all of the range is missing, was the daemon asked.
@@ -201,7 +207,8 @@ ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
                static_cast<unsigned>(file), static_cast<unsigned long long>(from),
                data.size() - skipped);
   }
-  ssize_t ret = k.store.read(file, from, data.subspan(skipped));
+  ssize_t ret = cachefiles_inject_read_error(k);
+  if (ret == 0) ret = k.store.read(file, from, data.subspan(skipped));
   if (ret < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(ret), "read");
   } else if (object->cookie->inval_counter != cres.inval_counter) {
@@ -225,7 +232,8 @@ ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file
                static_cast<unsigned>(file), static_cast<unsigned long long>(start), data.size());
   }
   k.scheduler.preemption_point(&*object);
-  const ssize_t ret = k.store.write(file, static_cast<uint64_t>(start), data);
+  ssize_t ret = cachefiles_inject_write_error(k);
+  if (ret == 0) ret = k.store.write(file, static_cast<uint64_t>(start), data);
   if (ret < 0) trace_cachefiles_io_error(k, object, file, static_cast<int>(ret), "write");
   cache->b_writing -= blocks;
   object->cookie->flags.set(FSCACHE_COOKIE_HAVE_DATA);
@@ -262,7 +270,7 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
   if (no_space_allocated_yet) return check_space();
 
   const auto begin = static_cast<uint64_t>(*start);
-  int64_t pos = cachefiles_seek(k, object, file, begin, Whence::data);
+  int64_t pos = look_for(k, object, file, begin, Whence::data);
   if (pos == -ENXIO) return check_space();
   if (pos < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(pos), "seek");
@@ -270,7 +278,7 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
   }
   if (static_cast<uint64_t>(pos) >= begin + *len) return check_space();
   if (cachefiles_has_space(k, cache, 0, pages, cachefiles_has_space_check) == 0) return 0;
-  pos = cachefiles_seek(k, object, file, begin, Whence::hole);
+  pos = look_for(k, object, file, begin, Whence::hole);
   if (pos < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(pos), "seek");
     return static_cast<int>(pos);
@@ -278,7 +286,8 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
   if (static_cast<uint64_t>(pos) >= begin + *len) return 0;
 
   k.fscache.stats.n_no_write_space++;
-  const int ret = k.store.punch_hole(file, begin, *len);
+  int ret = cachefiles_inject_remove_error(k);
+  if (ret == 0) ret = k.store.punch_hole(file, begin, *len);
   if (ret >= 0) return ret;
   trace_cachefiles_io_error(k, object, file, ret, "fallocate");
   cachefiles_io_error(k, cache, "CacheFiles: fallocate failed");

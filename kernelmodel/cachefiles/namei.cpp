@@ -58,7 +58,8 @@ void trace_lookup(Kernel& k, ObjectHandle object, InodeNumber dir, InodeNumber f
 // Looks `name` up in the locked directory, or makes it if there is none and room for it.
 int lookup_or_mkdir(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::string_view name,
                     bool* is_new, InodeNumber* out) {
-  int ret = k.store.lookup(dir, name, out);
+  int ret = cachefiles_inject_read_error(k);
+  if (ret == 0) ret = k.store.lookup(dir, name, out);
   trace_lookup(k, {}, dir, ret == 0 ? *out : 0, ret == -ENOENT ? 0 : ret);
   if (ret != -ENOENT) {
     if (ret < 0) trace_cachefiles_vfs_error(k, {}, dir, ret, "lookup");
@@ -66,7 +67,8 @@ int lookup_or_mkdir(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
   }
   ret = cachefiles_has_space(k, cache, 1, 0, cachefiles_has_space_for_create);
   if (ret < 0) return ret;
-  ret = k.store.mkdir(dir, name, 0700, out);
+  ret = cachefiles_inject_write_error(k);
+  if (ret == 0) ret = k.store.mkdir(dir, name, 0700, out);
   if (ret < 0) {
     trace_cachefiles_vfs_error(k, {}, dir, ret, "mkdir");
     return ret;
@@ -175,7 +177,8 @@ int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) 
   const InodeNumber fan = fan_of(object);
   const uint32_t mode = k.profile.has(Change::cache_file_mode_0600) ? 0600 : 0;
   InodeNumber file = 0;
-  int ret = k.store.tmpfile(fan, mode, &file);
+  int ret = cachefiles_inject_write_error(k);
+  if (ret == 0) ret = k.store.tmpfile(fan, mode, &file);
   if (ret != 0) {
     trace_cachefiles_vfs_error(k, object, fan, ret, "tmpfile");
     if (ret == -EIO) cachefiles_io_error(k, cache, "Failed to create tmpfile");
@@ -192,7 +195,8 @@ int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) 
       round_up(static_cast<uint64_t>(object->cookie->object_size), CACHEFILES_DIO_BLOCK_SIZE);
   if (ret == 0 && size > 0) {
     trace_cachefiles_trunc(k, object, file, 0, size, "EXPTMP");
-    ret = k.store.truncate(file, size);
+    ret = cachefiles_inject_write_error(k);
+    if (ret == 0) ret = k.store.truncate(file, size);
     if (ret < 0) trace_cachefiles_vfs_error(k, object, file, ret, "trunc");
   }
   if (ret < 0) {
@@ -207,7 +211,8 @@ int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) 
 bool cachefiles_look_up_object(Kernel& k, ObjectHandle object) {
   const InodeNumber fan = fan_of(object);
   InodeNumber found = 0;
-  const int error = k.store.lookup(fan, object->name(), &found);
+  int error = cachefiles_inject_read_error(k);
+  if (error == 0) error = k.store.lookup(fan, object->name(), &found);
   trace_lookup(k, object, fan, error == 0 ? found : 0, error);
   if (error != 0 && error != -ENOENT) {
     if (error == -EIO) cachefiles_io_error(k, object->volume->cache, "Lookup failed");
@@ -232,7 +237,8 @@ bool cachefiles_commit_tmpfile(Kernel& k, CachefilesHandle cache, ObjectHandle o
   Mutex& rwsem = cachefiles_inode(k, fan).rwsem;
   rwsem.lock_nested();
   InodeNumber old = 0;
-  int ret = k.store.lookup(fan, object->name(), &old);
+  int ret = cachefiles_inject_read_error(k);
+  if (ret == 0) ret = k.store.lookup(fan, object->name(), &old);
   bool linked = ret == 0 && old == object->file;
   if (ret == 0 && !linked) {
     ret = cachefiles_unlink(k, cache, object, fan, old, object->name(), FSCACHE_OBJECT_IS_STALE);
@@ -243,7 +249,8 @@ bool cachefiles_commit_tmpfile(Kernel& k, CachefilesHandle cache, ObjectHandle o
   }
   if (old != 0) k.store.put(old);
   if (ret == 0 && !linked) {
-    ret = k.store.link(object->file, fan, object->name());
+    ret = cachefiles_inject_read_error(k);
+    if (ret == 0) ret = k.store.link(object->file, fan, object->name());
     linked = ret == 0;
     if (!linked) {
       trace_cachefiles_vfs_error(k, object, fan, ret, "link");

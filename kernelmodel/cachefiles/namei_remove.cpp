@@ -1,6 +1,7 @@
 // Removing things from the cache: unlinking files, burying directories, culling what nobody uses.
 //
 // Models the other half of fs/cachefiles/namei.c.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -25,21 +26,91 @@ void trace_removal(Kernel& k, const char* event, ObjectHandle object, InodeNumbe
              static_cast<unsigned>(inode), kill_reason(why));
 }
 
-// Moves a directory to the graveyard under a name that nobody used yet; 0 or -errno of the rename.
-int rename_to_grave(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::string_view name) {
-  const auto seconds = static_cast<uint32_t>(k.realtime_seconds + k.scheduler.now() / kNsPerSecond);
-  while (true) {
-    char grave[17];
-    std::snprintf(grave, sizeof(grave), "%08x%08x", seconds, ++cache->gravecounter);
-    InodeNumber taken = 0;
-    const int error = k.store.lookup(cache->graveyard, grave, &taken);
-    if (error == 0) {
-      k.store.put(taken);
-      continue;
+bool leads_to(Kernel& k, InodeNumber dir, std::string_view name, InodeNumber inode) {
+  InodeNumber found = 0;
+  if (k.store.lookup(dir, name, &found) != 0) return false;
+  k.store.put(found);
+  return found == inode;
+}
+
+// rep->d_parent != dir: somebody else gave it another place. Being unlinked is no move.
+bool was_moved(Kernel& k, InodeNumber dir, std::string_view name, InodeNumber inode) {
+  FileAttributes attributes;
+  k.store.getattr(inode, &attributes);
+  return attributes.links != 0 && !leads_to(k, dir, name, inode);
+}
+
+bool is_ancestor(Kernel& k, InodeNumber ancestor, InodeNumber inode) {
+  k.store.get(inode);
+  while (inode != ancestor) {
+    InodeNumber parent = 0;
+    const bool above = k.store.path_lookup("..", inode, &parent) == 0;
+    k.store.put(inode);
+    if (!above) return false;
+    if (parent == inode) {  // the root
+      k.store.put(parent);
+      return false;
     }
-    if (error != -ENOENT) return error;
-    return k.store.rename(dir, name, cache->graveyard, grave);
+    inode = parent;
   }
+  k.store.put(inode);
+  return true;
+}
+
+// lock_rename(), unlock_rename(): both directories, in an order that ancestors come first in.
+void lock_rename(Kernel& k, InodeNumber one, InodeNumber other) {
+  if (one != other) {
+    k.cachefiles.rename_mutex.lock();
+    cachefiles_inode(k, std::min(one, other)).rwsem.lock_nested();
+  }
+  cachefiles_inode(k, std::max(one, other)).rwsem.lock_nested();
+}
+
+void unlock_rename(Kernel& k, InodeNumber one, InodeNumber other) {
+  cachefiles_inode(k, one).rwsem.unlock();
+  if (one == other) return;
+  cachefiles_inode(k, other).rwsem.unlock();
+  k.cachefiles.rename_mutex.unlock();
+}
+
+struct GraveName {
+  char text[17];
+};
+
+// A name in the graveyard that nobody used yet, made up from the time and a counter.
+GraveName next_grave(Kernel& k, CachefilesHandle cache) {
+  GraveName grave;
+  const auto seconds = static_cast<uint32_t>(k.realtime_seconds + k.scheduler.now() / kNsPerSecond);
+  std::snprintf(grave.text, sizeof(grave.text), "%08x%08x", seconds, ++cache->gravecounter);
+  return grave;
+}
+
+// With both directories locked: 0 (also if the rename failed, which kills the cache), -EEXIST (that
+// name is taken), -ENOMEM or -EIO of the look-up in the graveyard.
+int move_to_grave(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
+                  InodeNumber rep, std::string_view name, fscache_why_object_killed why) {
+  const GraveName grave = next_grave(k, cache);
+  InodeNumber taken = 0;
+  int ret = k.store.lookup(cache->graveyard, grave.text, &taken);
+  if (ret == 0) {
+    k.store.put(taken);
+    return -EEXIST;
+  }
+  if (ret != -ENOENT) {
+    trace_cachefiles_vfs_error(k, object, cache->graveyard, ret, "lookup");
+    if (ret == -ENOMEM) return ret;
+    cachefiles_io_error(k, cache, "Lookup error");
+    return -EIO;
+  }
+  trace_removal(k, "cachefiles_rename", object, rep, why);
+  ret = cachefiles_inject_read_error(k);
+  if (ret == 0) ret = k.store.rename(dir, name, cache->graveyard, grave.text);
+  if (ret != 0) {
+    trace_cachefiles_vfs_error(k, object, dir, ret, "rename");
+    if (ret != -ENOMEM) cachefiles_io_error(k, cache, "Rename failed");
+  }
+  cachefiles_unmark_inode_locked(k, object, rep);
+  return 0;
 }
 
 // The unmarked inode of that name in the locked directory, with a reference.
@@ -68,8 +139,12 @@ int lookup_for_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
 int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                       InodeNumber inode, std::string_view name, fscache_why_object_killed why) {
   trace_removal(k, "cachefiles_unlink", object, inode, why);
-  const int ret = k.store.unlink(dir, name);
-  if (ret == -EIO) cachefiles_io_error(k, cache, "Unlink failed");
+  int ret = cachefiles_inject_remove_error(k);
+  if (ret == 0) {
+    // What was unlinked or replaced behind our back is not there any more.
+    ret = leads_to(k, dir, name, inode) ? k.store.unlink(dir, name) : -ENOENT;
+    if (ret == -EIO) cachefiles_io_error(k, cache, "Unlink failed");
+  }
   if (ret != 0) trace_cachefiles_vfs_error(k, object, dir, ret, "unlink");
   return ret;
 }
@@ -86,30 +161,33 @@ int cachefiles_delete_object(Kernel& k, ObjectHandle object, fscache_why_object_
 
 int cachefiles_bury_object(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                            InodeNumber rep, std::string_view name, fscache_why_object_killed why) {
-  FileAttributes attributes;
-  k.store.getattr(rep, &attributes);
   Mutex& rwsem = cachefiles_inode(k, dir).rwsem;
-  InodeNumber now = 0;
-  const bool still_there = k.store.lookup(dir, name, &now) == 0 && now == rep;
-  if (now != 0) k.store.put(now);
-  if (!still_there) {
+  if (was_moved(k, dir, name, rep)) {
     rwsem.unlock();
     return -ESTALE;
   }
+  FileAttributes attributes;
+  k.store.getattr(rep, &attributes);
   if (attributes.type != FileType::directory) {
     const int ret = cachefiles_unlink(k, cache, object, dir, rep, name, why);
     rwsem.unlock();
     return ret;
   }
-  trace_removal(k, "cachefiles_rename", object, rep, why);
-  const int ret = rename_to_grave(k, cache, dir, name);
-  if (ret != 0) {
-    trace_cachefiles_vfs_error(k, object, dir, ret, "rename");
-    if (ret != -ENOMEM) cachefiles_io_error(k, cache, "Rename failed");
-  }
-  cachefiles_unmark_inode_locked(k, object, rep);
   rwsem.unlock();
-  return 0;
+  while (true) {
+    lock_rename(k, cache->graveyard, dir);
+    int ret = 0;
+    if (!leads_to(k, dir, name, rep)) {
+      // Somebody else was faster while nothing was locked.
+    } else if (is_ancestor(k, rep, cache->graveyard)) {
+      cachefiles_io_error(k, cache, "May not make directory loop");
+      ret = -EIO;
+    } else {
+      ret = move_to_grave(k, cache, object, dir, rep, name, why);
+    }
+    unlock_rename(k, cache->graveyard, dir);
+    if (ret != -EEXIST) return ret;
+  }
 }
 
 int cachefiles_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::string_view name) {

@@ -40,6 +40,7 @@ cachefiles_state::cachefiles_state(Kernel& k)
       info_pool(k.scheduler, "cachefiles_ondemand_info"),
       req_pool(k.scheduler, "cachefiles_req"),
       inodes(&k.scheduler.memory()),
+      rename_mutex(k.scheduler, LockClass::rename_mutex),
       object_debug_id(k.scheduler, 0) {}
 
 }  // namespace coldread

@@ -67,8 +67,10 @@ int cachefiles_set_object_xattr(Kernel& k, ObjectHandle object) {
                                                      ? CACHEFILES_CONTENT_DIRTY
                                                      : object->content_info);
   std::memcpy(value.data() + kObjectHeader, cookie->aux.data(), cookie->aux_len);
-  const int ret =
-      k.store.setxattr(file, kCachefilesXattr, {value.data(), kObjectHeader + cookie->aux_len});
+  int ret = cachefiles_inject_write_error(k);
+  if (ret == 0) {
+    ret = k.store.setxattr(file, kCachefilesXattr, {value.data(), kObjectHeader + cookie->aux_len});
+  }
   if (ret < 0) {
     trace_cachefiles_vfs_error(k, object, file, ret, "setxattr");
     trace_coherency(k, object, file, value[kContentOffset], "SET fail");
@@ -83,7 +85,8 @@ int cachefiles_check_auxdata(Kernel& k, ObjectHandle object, InodeNumber file) {
   const CookieHandle cookie = object->cookie;
   std::array<std::byte, kObjectHeader + 255> value{};
   const size_t length = kObjectHeader + cookie->aux_len;
-  const ssize_t got = k.store.getxattr(file, kCachefilesXattr, {value.data(), length});
+  ssize_t got = cachefiles_inject_read_error(k);
+  if (got == 0) got = k.store.getxattr(file, kCachefilesXattr, {value.data(), length});
   int ret = -ESTALE;
   const char* why = "BAD xatt";
   if (got < 0) {
@@ -103,7 +106,8 @@ int cachefiles_check_auxdata(Kernel& k, ObjectHandle object, InodeNumber file) {
 
 int cachefiles_remove_object_xattr(Kernel& k, CachefilesHandle cache, ObjectHandle object,
                                    InodeNumber inode) {
-  const int ret = k.store.removexattr(inode, kCachefilesXattr);
+  int ret = cachefiles_inject_remove_error(k);
+  if (ret == 0) ret = k.store.removexattr(inode, kCachefilesXattr);
   if (ret >= 0) return ret;
   trace_cachefiles_vfs_error(k, object, inode, ret, "remxattr");
   if (ret == -ENOENT || ret == -ENODATA) return 0;
@@ -120,8 +124,11 @@ bool cachefiles_set_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
   const VolumeHandle vcookie = volume->vcookie;
   std::array<std::byte, kVolumeHeader + 255> value{};
   std::memcpy(value.data() + kVolumeHeader, vcookie->coherency.data(), vcookie->coherency_len);
-  const int ret = k.store.setxattr(volume->dentry, kCachefilesXattr,
-                                   {value.data(), kVolumeHeader + vcookie->coherency_len});
+  int ret = cachefiles_inject_write_error(k);
+  if (ret == 0) {
+    ret = k.store.setxattr(volume->dentry, kCachefilesXattr,
+                           {value.data(), kVolumeHeader + vcookie->coherency_len});
+  }
   if (ret < 0) {
     trace_cachefiles_vfs_error(k, {}, volume->dentry, ret, "setxattr");
     trace_vol_coherency(k, volume, "VOL SET fail");
@@ -136,7 +143,8 @@ int cachefiles_check_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
   const VolumeHandle vcookie = volume->vcookie;
   std::array<std::byte, kVolumeHeader + 255> value{};
   const size_t length = kVolumeHeader + vcookie->coherency_len;
-  const ssize_t got = k.store.getxattr(volume->dentry, kCachefilesXattr, {value.data(), length});
+  ssize_t got = cachefiles_inject_read_error(k);
+  if (got == 0) got = k.store.getxattr(volume->dentry, kCachefilesXattr, {value.data(), length});
   constexpr std::array<std::byte, kVolumeHeader> kReserved{};
   int ret = -ESTALE;
   const char* why = "VOL BAD xatt";

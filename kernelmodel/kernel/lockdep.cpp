@@ -22,6 +22,7 @@ constexpr const char* kNames[] = {
     "object->lock",
     "ondemand_info->lock",
     "cachefiles_open_mutex",
+    "sb->s_vfs_rename_mutex",
     "inode->i_rwsem",
     "files->file_lock",
     "file->f_pos_lock",

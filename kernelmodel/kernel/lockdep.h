@@ -29,6 +29,7 @@ enum class LockClass : uint8_t {
   cachefiles_object_lock,         // cachefiles_object.lock
   cachefiles_ondemand_info_lock,  // cachefiles_ondemand_info.lock
   cachefiles_open_mutex,
+  rename_mutex,   // super_block.s_vfs_rename_mutex
   inode_rwsem,    // inode.i_rwsem
   files_lock,     // files_struct.file_lock
   file_pos_lock,  // file.f_pos_lock

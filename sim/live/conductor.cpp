@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "sim/live/disk.h"
+#include "sim/live/disk_calls.h"
 #include "sim/live/kernel_log.h"
 #include "sim/live/live_syscalls.h"
 #include "sim/live/proc_state.h"
@@ -273,6 +274,7 @@ void Conductor::end_processes() {
 }
 
 void Conductor::put_away() {
+  inject_errors(0);
   if (options_.netfs >= 0) ioctl(options_.netfs, COLDREAD_RESET);
   const auto begin = Clock::now();
   for (int calm = 0; calm < kCalmSamples;) {

@@ -32,7 +32,6 @@ bool is_fanout(const std::string& name) {
 const char* type_name(mode_t mode) {
   if (S_ISREG(mode)) return "file";
   if (S_ISDIR(mode)) return "directory";
-  if (S_ISLNK(mode)) return "symlink";
   return "other";
 }
 
@@ -73,62 +72,50 @@ Result<json> data_extents(const fs::path& path, off_t size) {
   return extents;
 }
 
-Status add_object(const fs::path& path, const std::string& name, json* disk) {
-  struct stat status;
-  Result<json> entry = describe_entry(path, &status);
-  if (!entry) return Error{entry.error()};
-  if (S_ISREG(status.st_mode)) {
-    Result<json> data = data_extents(path, status.st_size);
-    if (!data) return Error{data.error()};
-    (*entry)["size"] = status.st_size;
-    (*entry)["data"] = std::move(*data);
-  }
-  (*disk)[name] = std::move(*entry);
-  return Nothing{};
+// Whatever a path leads to, without following it.
+Result<json> describe_object(const fs::path& path, struct stat* status) {
+  Result<json> entry = describe_entry(path, status);
+  if (!entry || !S_ISREG(status->st_mode)) return entry;
+  Result<json> data = data_extents(path, status->st_size);
+  if (!data) return Error{data.error()};
+  (*entry)["size"] = status->st_size;
+  (*entry)["data"] = std::move(*data);
+  return entry;
 }
 
-// One entry of cache/: a volume, unless somebody put something else there.
-Status add_volume(const fs::path& path, const std::string& name, json* disk) {
-  struct stat status;
-  Result<json> entry = describe_entry(path, &status);
-  if (!entry) return Error{entry.error()};
-  size_t fanout = 0;
+size_t count_entries(const fs::path& directory) {
   std::error_code error;
-  for (const auto& inner : fs::directory_iterator(path, error)) {
-    const std::string inner_name = inner.path().filename();
-    if (!is_fanout(inner_name)) {
-      if (Status added = add_object(inner.path(), fmt::format("{}/{}", name, inner_name), disk);
-          !added)
-        return added;
+  const fs::directory_iterator entries(directory, error);
+  return static_cast<size_t>(std::distance(begin(entries), end(entries)));
+}
+
+// Everything below cache/, fan-out directories as a number.
+Status add_tree(const fs::path& directory, json* disk) {
+  std::error_code error;
+  for (auto entry = fs::recursive_directory_iterator(directory / "cache", error);
+       entry != fs::recursive_directory_iterator(); ++entry) {
+    const fs::path& path = entry->path();
+    const std::string name = path.lexically_relative(directory);
+    struct stat status;
+    Result<json> described = describe_object(path, &status);
+    if (!described) return Error{described.error()};
+    if (S_ISDIR(status.st_mode) && entry.depth() == 0) (*described)["fanout"] = 0;
+    if (S_ISDIR(status.st_mode) && entry.depth() == 1 && is_fanout(path.filename())) {
+      json& fanout = (*disk)[fs::path(name).parent_path()]["fanout"];
+      fanout = fanout.get<int>() + 1;
       continue;
     }
-    ++fanout;
-    for (const auto& object : fs::directory_iterator(inner.path(), error)) {
-      const std::string key =
-          fmt::format("{}/{}/{}", name, inner_name, object.path().filename().string());
-      if (Status added = add_object(object.path(), key, disk); !added) return added;
-    }
+    (*disk)[name] = std::move(*described);
   }
-  if (S_ISDIR(status.st_mode)) (*entry)["fanout"] = fanout;
-  (*disk)[name] = std::move(*entry);
   return Nothing{};
 }
 
 Result<json> describe(const fs::path& directory) {
   json disk = json::object();
+  if (Status added = add_tree(directory, &disk); !added) return Error{added.error()};
   std::error_code error;
-  for (const auto& volume : fs::directory_iterator(directory / "cache", error)) {
-    const std::string name = "cache/" + volume.path().filename().string();
-    if (Status added = add_volume(volume.path(), name, &disk); !added) return Error{added.error()};
-  }
-  if (fs::exists(directory / "graveyard", error)) {
-    size_t buried = 0;
-    for ([[maybe_unused]] const auto& entry :
-         fs::directory_iterator(directory / "graveyard", error)) {
-      ++buried;
-    }
-    disk["graveyard"] = {{"entries", buried}};
-  }
+  if (fs::exists(directory / "graveyard", error))
+    disk["graveyard"] = {{"entries", count_entries(directory / "graveyard")}};
   return disk;
 }
 
@@ -140,6 +127,13 @@ Result<json> describe_disk(const fs::path& directory) {
   } catch (const fs::filesystem_error& error) {
     return Error{error.what()};
   }
+}
+
+Result<json> describe_path(const fs::path& path) {
+  struct stat status;
+  Result<json> entry = describe_object(path, &status);
+  if (entry && S_ISDIR(status.st_mode)) (*entry)["entries"] = count_entries(path);
+  return entry;
 }
 
 }  // namespace coldread::live

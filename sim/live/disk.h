@@ -17,7 +17,10 @@ namespace coldread::live {
 //   "graveyard"                    {"entries": how many lie in it}
 // clang-format on
 // "xattr" is user.CacheFiles.cache, null where there is none; whatever else is found is described
-// by its type. A directory without a cache gives {}.
+// by its type ("directory", "file" or "other"). A directory without a cache gives {}.
 Result<nlohmann::json> describe_disk(const std::filesystem::path& directory);
+
+// One entry like those, symbolic links not followed; of a directory, how many "entries" it has.
+Result<nlohmann::json> describe_path(const std::filesystem::path& path);
 
 }  // namespace coldread::live

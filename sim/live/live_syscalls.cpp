@@ -11,6 +11,7 @@
 #include <climits>
 #include <ctime>
 
+#include "sim/live/disk_calls.h"
 #include "tests/kernel/module/coldread_netfs.h"
 
 namespace coldread::live {
@@ -226,6 +227,26 @@ int64_t LiveSyscalls::cookie_size(int cookie) {
   call.cookie = static_cast<uint32_t>(cookie);
   const int64_t result = netfs(COLDREAD_COOKIE_SIZE, call);
   return result < 0 ? result : static_cast<int64_t>(call.object_size);
+}
+
+// --- somebody else's, and faults
+// -----------------------------------------------------------------
+
+int64_t LiveSyscalls::disk(const std::string& directory, const scenario::DiskCall& call,
+                           std::span<const std::byte> contents, nlohmann::json* entry) {
+  return in_call(TaskState::in_call, [&] {
+    const int64_t result = change_disk(directory, call, contents, entry);
+    if (result < 0) errno = static_cast<int>(-result);
+    return result;
+  });
+}
+
+int64_t LiveSyscalls::inject(uint32_t errors) {
+  return in_call(TaskState::in_call, [&] {
+    const int64_t result = inject_errors(errors);
+    if (result < 0) errno = static_cast<int>(-result);
+    return result;
+  });
 }
 
 // --- the play

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "sim/machine/disk_calls.h"
+
 namespace coldread::sim {
 namespace {
 
@@ -113,6 +115,7 @@ void Machine::leave_if_killed(Process& process) {
 void Machine::power_off(void* argument) {
   auto& machine = *static_cast<Machine*>(argument);
   Kernel& k = machine.kernel_;
+  k.cachefiles.error_injection_state = 0;
   for (CookieState& cookie : machine.cookies_) {
     if (!cookie.handle) continue;
     for (; cookie.uses > 0; cookie.uses--) fscache_unuse_cookie(k, cookie.handle, {}, nullptr);
@@ -147,7 +150,7 @@ RunResult Machine::collect(const RunEnd& end) {
   report_end(end, result);
   if (end.kind == RunEnd::Kind::finished) {
     if (!result.transcript.report) report_leaks(result);
-    result.transcript.disk = describe_disk();
+    result.transcript.disk = describe_disk(store_, cache_directory_);
   }
   return result;
 }
@@ -189,69 +192,6 @@ void Machine::report_leaks(RunResult& result) {
   if (report.details.empty()) return;
   report.text = "something is left over after everything was given back";
   result.transcript.report = std::move(report);
-}
-
-namespace {
-
-std::string hex_of(const std::vector<std::byte>& bytes) {
-  std::string text;
-  for (const std::byte byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  return text;
-}
-
-bool is_fanout(std::string_view name) {
-  return name.size() == 3 && name[0] == '@';
-}
-
-const char* type_name(FileType type) {
-  switch (type) {
-    case FileType::regular:
-      return "file";
-    case FileType::directory:
-      return "directory";
-    case FileType::other:
-      break;
-  }
-  return "other";
-}
-
-nlohmann::json describe_entry(const MemoryStore::Entry& entry) {
-  nlohmann::json described = {{"type", type_name(entry.type)},
-                              {"mode", fmt::format("{:04o}", entry.mode)},
-                              {"xattr", nullptr}};
-  const auto xattr = entry.xattrs.find(kCachefilesXattr);
-  if (xattr != entry.xattrs.end()) described["xattr"] = hex_of(xattr->second);
-  if (entry.type == FileType::regular) {
-    described["size"] = entry.size;
-    described["data"] = nlohmann::json::array();
-    for (const Extent& extent : entry.extents)
-      described["data"].push_back({extent.from, extent.to});
-  }
-  return described;
-}
-
-}  // namespace
-
-// The cache as Transcript::disk shows it: fan-out directories as a number, the graveyard as a
-// count.
-nlohmann::json Machine::describe_disk() {
-  nlohmann::json disk = nlohmann::json::object();
-  for (const MemoryStore::Entry& entry : store_.dump(cache_directory_)) {
-    const size_t depth = static_cast<size_t>(std::ranges::count(entry.path, '/'));
-    const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
-    if (entry.path == "graveyard") {
-      disk["graveyard"] = {{"entries", 0}};
-    } else if (entry.path.starts_with("graveyard/")) {
-      if (depth == 1) disk["graveyard"]["entries"] = disk["graveyard"]["entries"].get<int>() + 1;
-    } else if (depth == 2 && is_fanout(name)) {
-      nlohmann::json& volume = disk[entry.path.substr(0, entry.path.rfind('/'))];
-      volume["fanout"] = volume.value("fanout", 0) + 1;
-    } else if (depth >= 1) {
-      disk[entry.path] = describe_entry(entry);
-      if (depth == 1 && entry.type == FileType::directory) disk[entry.path]["fanout"] = 0;
-    }
-  }
-  return disk;
 }
 
 RunResult run(const scenario::Scenario& scenario, const RunOptions& options) {

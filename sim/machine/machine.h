@@ -67,7 +67,6 @@ class Machine {
   RunResult collect(const RunEnd& end);
   void report_end(const RunEnd& end, RunResult& result) const;
   void report_leaks(RunResult& result);
-  nlohmann::json describe_disk();
 
   const scenario::Scenario& scenario_;
   const RunOptions& options_;

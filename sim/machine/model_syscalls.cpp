@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "sim/machine/disk_calls.h"
 #include "sim/machine/machine.h"
 
 namespace coldread::sim {
@@ -268,6 +269,17 @@ int64_t ModelSyscalls::cache_write(int cookie, uint64_t start, std::span<const s
 int64_t ModelSyscalls::cookie_size(int cookie) {
   if (!has_cookie(cookie)) return finish(-EBADF);
   return finish(machine_.cookies_[static_cast<size_t>(cookie)].handle->object_size);
+}
+
+int64_t ModelSyscalls::disk(const std::string&, const scenario::DiskCall& call,
+                            std::span<const std::byte> contents, nlohmann::json* entry) {
+  return finish(change_disk(machine_.kernel_, machine_.store_, machine_.cache_directory_, call,
+                            contents, entry));
+}
+
+int64_t ModelSyscalls::inject(uint32_t errors) {
+  machine_.kernel_.cachefiles.error_injection_state = errors;
+  return finish(0);
 }
 
 void ModelSyscalls::sleep_ms(uint64_t ms) {

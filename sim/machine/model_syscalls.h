@@ -38,6 +38,10 @@ class ModelSyscalls final : public player::Syscalls {
   int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) override;
   int64_t cookie_size(int cookie) override;
 
+  int64_t disk(const std::string& directory, const scenario::DiskCall& call,
+               std::span<const std::byte> contents, nlohmann::json* entry) override;
+  int64_t inject(uint32_t errors) override;
+
   void sleep_ms(uint64_t ms) override;
   void barrier(int barrier) override;
   void settle() override;

@@ -164,7 +164,7 @@ Mismatches Matcher::answer(const json& expect, const std::string& pointer,
     const std::string inside = pointer + "/" + name;
     const json& got = member(record, name.c_str());
     if (name == "ret" || name == "errno") continue;
-    if (name == "message")
+    if (name == "message" || name == "entry")
       append(found, match_members(value, inside, got));
     else if (name == "slices" || name == "messages")
       append(found, match_list(value, inside, elements(got)));

@@ -128,6 +128,10 @@ int64_t TaskPlayer::execute(const Step& step) {
       return do_complete(step);
     case Verb::serve:
       return do_serve(step);
+    case Verb::disk:
+      return do_disk(step);
+    case Verb::inject:
+      return syscalls_.inject(step.flags);
     case Verb::sleep:
       syscalls_.sleep_ms(static_cast<uint64_t>(step.timeout_ms));
       return 0;

@@ -76,6 +76,9 @@ class TaskPlayer {
   int64_t do_cache_read(const scenario::Step& step);
   int64_t do_cache_write(const scenario::Step& step);
 
+  // disk.cpp: what somebody else does to the cache's disk.
+  int64_t do_disk(const scenario::Step& step);
+
   // read.cpp: a netfs' read.
   int64_t do_read(const scenario::Step& step);
   int64_t read_pages(const scenario::Step& step);

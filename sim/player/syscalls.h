@@ -79,6 +79,15 @@ class Syscalls {
   // object_size of the cookie: what copen said.
   virtual int64_t cookie_size(int cookie) = 0;
 
+  // --- somebody else's, and faults ---
+  // One call on the cache's disk, in `directory`, where the cache is; `contents` is what create and
+  // write write. 0 or what the VFS says; look also gives *entry, as Transcript::disk has it (of a
+  // directory: how many "entries").
+  virtual int64_t disk(const std::string& directory, const scenario::DiskCall& call,
+                       std::span<const std::byte> contents, nlohmann::json* entry) = 0;
+  // /proc/sys/cachefiles/error_injection := scenario::kInject*. The run's end sets it to 0.
+  virtual int64_t inject(uint32_t errors) = 0;
+
   // --- the play ---
   virtual void sleep_ms(uint64_t ms) = 0;
   virtual void barrier(int barrier) = 0;

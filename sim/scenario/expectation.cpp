@@ -97,6 +97,26 @@ void check_data(const Node& node, const Names& names) {
   fields.done();
 }
 
+void check_ranges(const Node& node) {
+  for (const Node& range : node.elements(kMaxList)) {
+    if (range.elements(2).size() != 2) range.fail("a range [from, to]");
+    for (const Node& bound : range.elements(2)) bound.number(kMaxPlainNumber - 1);
+  }
+}
+
+void check_disk_entry(const Node& node) {
+  Fields fields(node, "an entry of the disk");
+  if (const auto type = fields.find("type"))
+    type->one_of({"directory", "file", "other"}, "a type of file");
+  if (const auto mode = fields.find("mode")) mode->octal_mode();
+  fields.number_or("size", 0, kMaxPlainNumber - 1);
+  fields.number_or("fanout", 0, 256);
+  fields.number_or("entries", 0, 10'000);
+  if (const auto xattr = fields.find("xattr"); xattr && !xattr->json().is_null()) xattr->hex(65536);
+  if (const auto data = fields.find("data")) check_ranges(*data);
+  fields.done();
+}
+
 bool is_any_of(Verb verb, std::initializer_list<Verb> verbs) {
   return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
 }
@@ -120,6 +140,7 @@ void check_results(Fields& fields, Verb verb, const Names& names) {
   if (const auto node = find("slices", {Verb::read})) check_slices(*node);
   if (const auto node = find("data", {Verb::read, Verb::cache_read})) check_data(*node, names);
   if (const auto node = find("messages", {Verb::serve})) check_messages(*node);
+  if (const auto node = find("entry", {Verb::disk})) check_disk_entry(*node);
 }
 
 void check_answer(const Node& node, Verb verb, const Names& names) {
@@ -146,31 +167,6 @@ void check_answer(const Node& node, Verb verb, const Names& names) {
       if (json.size() != 1) node.fail("\"" + std::string(ending) + "\" alone");
     }
   check_results(fields, verb, names);
-  fields.done();
-}
-
-void check_ranges(const Node& node) {
-  for (const Node& range : node.elements(kMaxList)) {
-    if (range.elements(2).size() != 2) range.fail("a range [from, to]");
-    for (const Node& bound : range.elements(2)) bound.number(kMaxPlainNumber - 1);
-  }
-}
-
-void check_disk_entry(const Node& node) {
-  Fields fields(node, "an entry of the disk");
-  if (const auto type = fields.find("type"))
-    type->one_of({"directory", "file", "other"}, "a type of file");
-  if (const auto mode = fields.find("mode")) {
-    const std::string text = mode->string(8);
-    if (text.size() != 4 ||
-        !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '7'; }))
-      mode->fail("four octal digits (\"0600\")");
-  }
-  fields.number_or("size", 0, kMaxPlainNumber - 1);
-  fields.number_or("fanout", 0, 256);
-  fields.number_or("entries", 0, 10'000);
-  if (const auto xattr = fields.find("xattr"); xattr && !xattr->json().is_null()) xattr->hex(65536);
-  if (const auto data = fields.find("data")) check_ranges(*data);
   fields.done();
 }
 

@@ -146,6 +146,18 @@ std::vector<std::byte> Node::hex(size_t max_bytes) const {
   return bytes;
 }
 
+uint32_t Node::octal_mode() const {
+  constexpr std::string_view kRule = "four octal digits (\"0600\")";
+  if (!value_->is_string()) fail(kRule);
+  const std::string text = string(8);
+  if (text.size() != 4 ||
+      !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '7'; }))
+    fail(kRule);
+  uint32_t mode = 0;
+  for (const char digit : text) mode = mode * 8 + static_cast<uint32_t>(digit - '0');
+  return mode;
+}
+
 size_t Node::one_of(const std::vector<std::string>& words, std::string_view what) const {
   if (value_->is_string()) {
     const auto found = std::find(words.begin(), words.end(), value_->get_ref<const std::string&>());

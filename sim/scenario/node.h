@@ -44,6 +44,7 @@ class Node {
   uint64_t number(uint64_t max) const;
   int64_t signed_number() const;
   std::vector<std::byte> hex(size_t max_bytes) const;
+  uint32_t octal_mode() const;  // permission bits as four octal digits: "0600"
   // The index of this string in `words`.
   size_t one_of(const std::vector<std::string>& words, std::string_view what) const;
 

@@ -52,6 +52,10 @@ const char* verb_name(Verb verb) {
       return "cache_write";
     case Verb::read:
       return "read";
+    case Verb::disk:
+      return "disk";
+    case Verb::inject:
+      return "inject";
     case Verb::sleep:
       return "sleep";
     case Verb::barrier:

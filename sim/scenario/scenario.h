@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/scenario/disk_call.h"
+
 namespace coldread::scenario {
 
 inline constexpr int kFormatVersion = 1;
@@ -73,6 +75,9 @@ enum class Verb : uint8_t {
   cache_read,
   cache_write,
   read,
+  // Somebody else's, and faults.
+  disk,
+  inject,
   // The play itself.
   sleep,
   barrier,
@@ -91,6 +96,10 @@ enum class HoleMode : uint8_t { ignore, clear, fail };  // enum netfs_read_from_
 
 inline constexpr uint32_t kSubrequestOndemand = 1;     // NETFS_SREQ_ONDEMAND
 inline constexpr uint32_t kSubrequestCopyToCache = 2;  // NETFS_SREQ_COPY_TO_CACHE
+
+// Bits of /proc/sys/cachefiles/error_injection.
+inline constexpr uint32_t kInjectEnospc = 1;
+inline constexpr uint32_t kInjectEio = 2;
 
 // One step. Which members mean something depends on the verb; the loader fills the rest with the
 // defaults written here.
@@ -118,7 +127,7 @@ struct Step {
   uint64_t length = 0;
   uint64_t slice = 0;  // read: at most this much per netfs request; 0: all at once
   int64_t i_size = std::numeric_limits<int64_t>::max();
-  uint32_t flags = 0;           // prepare_read: kSubrequest*
+  uint32_t flags = 0;           // prepare_read: kSubrequest*; inject: kInject*
   uint32_t buffer_size = 1024;  // read_message
   uint32_t events = 0;          // poll: POLLIN | POLLOUT
   int64_t timeout_ms = -1;      // poll: -1 for ever; sleep: how long
@@ -129,6 +138,7 @@ struct Step {
   bool retire = false;               // relinquish_cookie
   bool invalidate = false;           // relinquish_volume
   std::optional<uint64_t> new_size;  // invalidate, resize, unuse_cookie
+  DiskCall disk;                     // disk; its contents are those of blob
   int barrier = -1;                  // index into Scenario::barriers
   int process = -1;                  // kill: index into Scenario::processes
 

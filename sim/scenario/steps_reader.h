@@ -62,9 +62,11 @@ struct VerbReader {
   Verb verb;
   void (*read)(Reader);
 };
-// By who calls: steps_daemon.cpp, steps_netfs.cpp, steps_play.cpp. In the order of the enum.
+// By who calls: steps_daemon.cpp, steps_netfs.cpp, steps_disk.cpp, steps_play.cpp. In the order of
+// the enum.
 std::span<const VerbReader> daemon_verbs();
 std::span<const VerbReader> netfs_verbs();
+std::span<const VerbReader> disk_verbs();
 std::span<const VerbReader> play_verbs();
 
 }  // namespace coldread::scenario

@@ -233,6 +233,24 @@ ssize_t MemoryStore::write(InodeNumber inode, uint64_t offset, std::span<const s
   return static_cast<ssize_t>(data.size());
 }
 
+int MemoryStore::write_buffered(InodeNumber inode, uint64_t offset,
+                                std::span<const std::byte> data) {
+  Inode* found = nullptr;
+  if (const int error = find_regular(inode, &found); error < 0) return error;
+  if (read_only_) return -EROFS;
+  if (!has_range(offset, data.size())) return -EINVAL;
+  if (offset + data.size() > kMaxFileSize) return -EFBIG;
+  return data.empty() || found->data.write(offset, data) ? 0 : -ENOSPC;
+}
+
+int MemoryStore::chmod(InodeNumber inode, uint32_t mode) {
+  Inode* found = find(inode);
+  if (found == nullptr) return -ESTALE;
+  if (read_only_) return -EROFS;
+  found->mode = mode & 07777;
+  return 0;
+}
+
 int MemoryStore::statfs(FilesystemStatistics* out) {
   out->block_size = kBlockSize;
   out->blocks = pool_.total_blocks();

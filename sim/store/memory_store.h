@@ -102,6 +102,16 @@ class MemoryStore final : public BackingStore {
   // and truncating make sectors unwritten. True for what is no regular file.
   bool was_written(InodeNumber inode, uint64_t offset, uint64_t length) override;
 
+  // --- what other programs than cachefiles do, whenever they like ---
+  //
+  // A regular file or something else (fifo, symlink): *out with a reference. -EEXIST; -ENOENT: dir
+  // was removed; -ENOSPC.
+  int mknod(InodeNumber dir, std::string_view name, FileType type, uint32_t mode, InodeNumber* out);
+  int rmdir(InodeNumber dir, std::string_view name);  // -ENOENT, -ENOTDIR, -ENOTEMPTY
+  int chmod(InodeNumber inode, uint32_t mode);
+  // Through the page cache, so without alignment: all of it, or -ENOSPC, -EISDIR, -EFBIG, -EINVAL.
+  int write_buffered(InodeNumber inode, uint64_t offset, std::span<const std::byte> data);
+
   // --- preparing a scenario: before the run, no references taken ---
   //
   // Paths are absolute; missing parents are made (mode 0755). 0: a parent is no directory, a name
@@ -125,9 +135,11 @@ class MemoryStore final : public BackingStore {
     uint32_t links = 0;
     Xattrs xattrs;
     std::vector<Extent> extents;  // data as seek() finds it, in bytes, the last one cut at the size
+    size_t entries = 0;           // directories
   };
   // Everything below a directory, each directory before its entries and these by name.
   std::vector<Entry> dump(InodeNumber directory = kRoot);
+  Entry describe(InodeNumber inode);  // one of these, without its path
 
   struct HeldInode {
     InodeNumber inode = 0;

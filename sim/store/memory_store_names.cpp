@@ -188,6 +188,37 @@ int MemoryStore::rename(InodeNumber from_dir, std::string_view from, InodeNumber
   return 0;
 }
 
+int MemoryStore::mknod(InodeNumber dir, std::string_view name, FileType type, uint32_t mode,
+                       InodeNumber* out) {
+  Inode* parent = nullptr;
+  if (const int error = find_directory(dir, name, &parent); error < 0) return error;
+  if (parent->entries.contains(name)) return -EEXIST;
+  if (read_only_) return -EROFS;
+  if (parent->links == 0) return -ENOENT;
+  Inode* made = allocate(type, mode);
+  if (made == nullptr) return -ENOSPC;
+  made->links = 1;
+  made->references = 1;
+  insert(*parent, name, *made);
+  *out = made->number;
+  return 0;
+}
+
+int MemoryStore::rmdir(InodeNumber dir, std::string_view name) {
+  Inode* parent = nullptr;
+  if (const int error = find_directory(dir, name, &parent); error < 0) return error;
+  if (read_only_) return -EROFS;
+  const auto entry = parent->entries.find(name);
+  if (entry == parent->entries.end()) return -ENOENT;
+  Inode& removed = *inodes_[entry->second];
+  if (removed.type != FileType::directory) return -ENOTDIR;
+  if (!removed.entries.empty()) return -ENOTEMPTY;
+  remove(*parent, name);
+  removed.links = 0;
+  release_if_unused(removed);
+  return 0;
+}
+
 struct MemoryStore::Parent {
   Inode* dir = nullptr;   // null: impossible
   std::string_view name;  // the last component; empty: the path is the root
@@ -259,6 +290,17 @@ InodeNumber MemoryStore::make_other(std::string_view path, uint32_t mode) {
   return made == nullptr ? 0 : made->number;
 }
 
+MemoryStore::Entry MemoryStore::describe(InodeNumber number) {
+  const Inode* inode = find(number);
+  if (inode == nullptr) return {};
+  Entry entry{"", inode->type, inode->mode, 0, inode->links, inode->xattrs, {}, 0};
+  FileAttributes attributes;
+  if (getattr(number, &attributes) == 0) entry.size = attributes.size;
+  if (inode->type == FileType::regular) entry.extents = inode->data.extents();
+  entry.entries = inode->entries.size();
+  return entry;
+}
+
 std::vector<MemoryStore::Entry> MemoryStore::dump(InodeNumber directory) {
   struct Level {
     const Inode* dir;
@@ -277,11 +319,8 @@ std::vector<MemoryStore::Entry> MemoryStore::dump(InodeNumber directory) {
     }
     const auto& [name, number] = *level.next++;
     const Inode& inode = *inodes_[number];
-    Entry entry{level.prefix + name, inode.type, inode.mode, 0, inode.links, inode.xattrs, {}};
-    FileAttributes attributes;
-    if (getattr(number, &attributes) == 0) entry.size = attributes.size;
-    if (inode.type == FileType::regular) entry.extents = inode.data.extents();
-    found.push_back(std::move(entry));
+    found.push_back(describe(number));
+    found.back().path = level.prefix + name;
     if (inode.type == FileType::directory)
       levels.push_back({&inode, inode.entries.begin(), found.back().path + "/"});
   }

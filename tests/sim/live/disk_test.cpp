@@ -81,10 +81,19 @@ TEST_F(Disk, StrangeThingsAreShownAsWhatTheyAre) {
   fs::create_symlink("nowhere", volume_ / "@dd" / "Dlink");
   directory_.write("cache/stray", "x");
   directory_.write("cache/Ierofs,x/stray", "x");
+  directory_.write("cache/Ierofs,x/@ff", "x");
+  fs::create_directories(volume_ / "@00" / "Ddir");
+  directory_.write("cache/Ierofs,x/@00/Ddir/stray", "x");
+  fs::create_directory_symlink("/", volume_ / "@00" / "Droot");
   const nlohmann::json disk = describe();
-  EXPECT_EQ(disk["cache/Ierofs,x/@dd/Dlink"]["type"], "symlink");
+  EXPECT_EQ(disk["cache/Ierofs,x/@dd/Dlink"]["type"], "other");
   EXPECT_EQ(disk["cache/stray"]["type"], "file");
   EXPECT_EQ(disk["cache/Ierofs,x/stray"]["type"], "file");
+  EXPECT_EQ(disk["cache/Ierofs,x/@ff"]["type"], "file");
+  EXPECT_EQ(disk["cache/Ierofs,x/@00/Ddir"]["type"], "directory");
+  EXPECT_EQ(disk["cache/Ierofs,x/@00/Ddir/stray"]["type"], "file");
+  EXPECT_EQ(disk["cache/Ierofs,x/@00/Droot"]["type"], "other");
+  EXPECT_EQ(disk.size(), 9u);
   EXPECT_EQ(disk["cache/Ierofs,x"]["fanout"], 2);
 }
 

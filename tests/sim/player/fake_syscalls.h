@@ -110,6 +110,16 @@ class FakeSyscalls : public Syscalls {
   }
   int64_t cookie_size(int cookie) override { return called("cookie_size", {cookie}, size); }
 
+  int64_t disk(const std::string& directory, const scenario::DiskCall& call,
+               std::span<const std::byte> contents, nlohmann::json* entry) override {
+    keep(contents);
+    if (entry != nullptr) *entry = {{"type", "file"}, {"size", 5}};
+    calls.push_back("disk " + std::to_string(static_cast<int>(call.operation)) + " " + directory +
+                    "/" + call.path + " " + std::to_string(contents.size()));
+    return answer("disk", 0);
+  }
+  int64_t inject(uint32_t errors) override { return called("inject", {errors}, 0); }
+
   void sleep_ms(uint64_t ms) override { called("sleep", {ms}, 0); }
   void barrier(int barrier) override { called("barrier", {barrier}, 0); }
   void settle() override { called("settle", {}, 0); }

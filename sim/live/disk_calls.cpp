@@ -1,0 +1,133 @@
+#include "sim/live/disk_calls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "sim/live/disk.h"
+
+namespace coldread::live {
+namespace {
+
+using scenario::DiskCall;
+using scenario::DiskOperation;
+
+int64_t answer(int64_t result) {
+  return result < 0 ? -int64_t{errno} : 0;
+}
+
+// Modes are as given, whatever the umask.
+int64_t make_directory(const std::string& path, uint32_t mode) {
+  const int64_t made = answer(mkdir(path.c_str(), mode));
+  return made < 0 ? made : answer(chmod(path.c_str(), mode));
+}
+
+int64_t make_parents(const std::string& directory, const std::string& path) {
+  for (size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
+    const int64_t made =
+        make_directory(directory + "/" + path.substr(0, at), scenario::kMadeParentMode);
+    if (made < 0 && made != -EEXIST) return made;
+  }
+  return 0;
+}
+
+bool write_all(int fd, std::span<const std::byte> data, uint64_t offset) {
+  while (!data.empty()) {
+    const ssize_t written = pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));
+    if (written < 0) return false;
+    data = data.subspan(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+  return true;
+}
+
+// Opens, lets `change` do its work, brings it to the disk.
+template <typename Change>
+int64_t with_file(const std::string& path, int flags, Change change) {
+  const int fd = open(path.c_str(), flags | O_CLOEXEC, 0600);
+  if (fd < 0) return -errno;
+  const int64_t result = answer(change(fd) && fsync(fd) == 0 ? 0 : -1);
+  close(fd);
+  return result;
+}
+
+int64_t create(const std::string& path, const DiskCall& call, std::span<const std::byte> contents) {
+  return with_file(path, O_WRONLY | O_CREAT | O_EXCL, [&](int fd) {
+    return fchmod(fd, call.mode) == 0 && write_all(fd, contents, 0) &&
+           (!call.size || ftruncate(fd, static_cast<off_t>(*call.size)) == 0);
+  });
+}
+
+int64_t look(const std::string& path, nlohmann::json* entry) {
+  struct stat status;
+  if (lstat(path.c_str(), &status) < 0) return -errno;
+  Result<nlohmann::json> described = describe_path(path);
+  if (!described) return -EIO;
+  *entry = std::move(*described);
+  return 0;
+}
+
+}  // namespace
+
+int64_t change_disk(const std::string& directory, const DiskCall& call,
+                    std::span<const std::byte> contents, nlohmann::json* entry) {
+  const bool renames = call.operation == DiskOperation::rename;
+  if (scenario::makes_parents(call.operation)) {
+    const int64_t made = make_parents(directory, renames ? call.to : call.path);
+    if (made < 0) return made;
+  }
+  const std::string path = directory + "/" + call.path;
+  switch (call.operation) {
+    case DiskOperation::mkdir:
+      return make_directory(path, call.mode);
+    case DiskOperation::create:
+      return create(path, call, contents);
+    case DiskOperation::write:
+      return with_file(path, O_WRONLY,
+                       [&](int fd) { return write_all(fd, contents, call.offset); });
+    case DiskOperation::truncate:
+      return answer(truncate(path.c_str(), static_cast<off_t>(call.size.value_or(0))));
+    case DiskOperation::punch_hole:
+      return with_file(path, O_WRONLY, [&](int fd) {
+        return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                         static_cast<off_t>(call.offset), static_cast<off_t>(call.length)) == 0;
+      });
+    case DiskOperation::unlink:
+      return answer(unlink(path.c_str()));
+    case DiskOperation::rmdir:
+      return answer(rmdir(path.c_str()));
+    case DiskOperation::rename:
+      return answer(rename(path.c_str(), (directory + "/" + call.to).c_str()));
+    case DiskOperation::symlink:
+      return answer(symlink(call.to.c_str(), path.c_str()));
+    case DiskOperation::mkfifo: {
+      const int64_t made = answer(mkfifo(path.c_str(), call.mode));
+      return made < 0 ? made : answer(chmod(path.c_str(), call.mode));
+    }
+    case DiskOperation::chmod:
+      return answer(chmod(path.c_str(), call.mode));
+    case DiskOperation::setxattr:
+      return answer(
+          lsetxattr(path.c_str(), call.xattr.c_str(), call.value.data(), call.value.size(), 0));
+    case DiskOperation::removexattr:
+      return answer(lremovexattr(path.c_str(), call.xattr.c_str()));
+    case DiskOperation::look:
+      return look(path, entry);
+  }
+  return -EINVAL;
+}
+
+int64_t inject_errors(uint32_t errors) {
+  const int fd = open("/proc/sys/cachefiles/error_injection", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  const std::string text = std::to_string(errors);
+  const int64_t result = answer(write(fd, text.data(), text.size()));
+  close(fd);
+  return result;
+}
+
+}  // namespace coldread::live
