@@ -40,4 +40,12 @@ expect 77 "is not writable" 6.1
 # What an interrupted build left is not taken for a kernel.
 cache=$work/cache; mkdir -p "$cache/linux-6.12"; touch "$cache/linux-6.12/linux"
 expect 77 "is not built yet" --cached 6.12
+
+# A kernel that is built, and what counts for gcov beside it is not.
+hash_of() { cat "$@" | sha256sum | cut -c1-16; }
+tree=$cache/linux-6.12; netfs=$tree/netfs-$(hash_of "$tools"/module/*)
+mkdir "$netfs"; touch "$netfs/coldread_netfs.ko"; echo 6.12.117 > "$tree/.coldread-release"
+hash_of "$tools/ondemand.config" > "$tree/.coldread-built"
+expect 0 "linux=$tree/linux" --cached 6.12
+expect 77 "reason=Linux 6.12 with gcov's counters is not built yet" --cached --coverage 6.12
 exit $((failures > 0))
