@@ -38,6 +38,7 @@ print(json.dumps({"results": results}))
 """
 
 LINUX = """#!/bin/sh
+[ "${COLDREAD_COUNTERS%:*}" = 61000010:110 ] || exit 1
 cp "${COLDREAD_COUNTERS##*:}" "$COLDREAD_GCDA/fs/cachefiles/io.gcda"
 """
 
@@ -174,7 +175,7 @@ class CoverageTest(unittest.TestCase):
     def test_programs_that_fail(self):
         scenario = self.scenario("a.json", [10])
         self.stub("linux", "#!/bin/sh\necho counters: too short >&2; exit 1\n")
-        self.assert_fails(self.coverage(scenario), 1, "cannot be read: counters: too short")
+        self.assert_fails(self.coverage(scenario), 1, "counters cannot be read: counters: too")
         self.stub("linux", LINUX)
         self.stub("bin/gcov", "#!/bin/sh\necho version mismatch >&2\n")
         self.assert_fails(self.coverage(scenario), 1, "gcov: version mismatch")
