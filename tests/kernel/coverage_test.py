@@ -142,6 +142,11 @@ class CoverageTest(unittest.TestCase):
         self.assertIn("1 scenarios counted, 1 not\n  b.json: skipped, not expressible\n",
                       done.stdout)
 
+    def test_unreached_lines_of_all_files(self):
+        done = self.coverage("--all", self.scenario("a.json", [10, 11, 12, 13]))
+        self.assertEqual(done.stdout.splitlines()[-2:], [
+            "fs/cachefiles/io.c:14 cachefiles_read", "fs/netfs/fscache_io.c:14 cachefiles_read"])
+
     def test_remarks_on_lines_that_are_not_reached(self):
         (self.here / "unreached-6.12.117.txt").write_text(
             "# why\n\nfs/cachefiles/io.c:13-14 cachefiles_read: no memory\n")
