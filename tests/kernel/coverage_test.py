@@ -191,7 +191,8 @@ class CoverageTest(unittest.TestCase):
     def test_bad_input(self):
         scenario = self.scenario("a.json", [], bad=True)
         self.assert_fails(self.coverage(scenario), 2, "a.json: no JSON")
-        self.assertEqual(self.coverage("--kernel", "5.19").returncode, 2)
+        self.assert_fails(self.coverage("--kernel", "5.19"), 2, "invalid choice: '5.19'")
+        self.assert_fails(self.coverage("--jobs", "0"), 2, "invalid choice: 0")
 
 
 if __name__ == "__main__":
