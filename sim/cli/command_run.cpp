@@ -19,11 +19,13 @@ constexpr const char* kFooter =
     "  coldread run a.json -v --trace a.ftrace        one, with every step and every tracepoint\n"
     "  coldread run a.json --strategy random --seed 7 another interleaving\n"
     "  coldread run a.json --on kernel --compare      also on a real kernel: do they agree?\n"
+    "  coldread run --recorded tests/recordings       do model and recorded kernels agree?\n"
     "  coldread run --format junit > results.xml      for a CI server";
 
 // What options cannot say of each other one by one; empty: fine.
 std::string contradiction(const RunRequest& request) {
   if (request.compare && request.on != Target::kernel) return "--compare needs --on kernel";
+  if (!request.recorded.empty() && request.on != Target::sim) return "--recorded needs --on sim";
   if (!request.trace.empty() && request.on != Target::sim) {
     return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints";
   }
@@ -86,6 +88,8 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--trace", request->trace, "Write tracepoints to FILE, as ftrace does");
   command->add_option("--transcripts", request->transcripts,
                       "Write each run's transcript below DIR");
+  command->add_option("--recorded", request->recorded,
+                      "Compare with what real kernels answered, recorded below DIR");
   command
       ->add_option("--hang-after", request->hang_after,
                    "Seconds after which a task of a real kernel counts as hung")

@@ -6,23 +6,14 @@
 #include <algorithm>
 #include <exception>
 
+#include "sim/cli/agreement.h"
 #include "sim/cli/find_scenarios.h"
 #include "sim/cli/record_text.h"
-#include "sim/scenario/loader.h"
 
 namespace coldread::cli {
 namespace {
 
 constexpr size_t kLastEvents = 6;  // of each task, shown with a failure
-
-scenario::LoadOptions load_options() {
-  scenario::LoadOptions options;
-  for (const std::string& directory : made_blob_directories()) {
-    options.blob_directories.emplace_back(directory);
-  }
-  for (const Profile& profile : profiles()) options.known_kernels.emplace_back(profile.name);
-  return options;
-}
 
 Outcome without_run(const std::string& path, const std::string& profile, Verdict verdict,
                     std::string reason) {
@@ -47,7 +38,7 @@ Outcome run_one(RunContext& context, const scenario::Scenario& scenario, const s
   if (on_line) on_line(fmt::format("{}  {}", path, profile_name));
   try {
     if (context.request.on == Target::sim) {
-      execute_on_sim(context.request, scenario, *profile, on_line, outcome);
+      execute_on_sim(context, scenario, *profile, on_line, outcome);
     } else {
       execute_on_kernel(context, scenario, *profile, on_line, outcome);
     }
@@ -58,7 +49,36 @@ Outcome run_one(RunContext& context, const scenario::Scenario& scenario, const s
   return outcome;
 }
 
+// --recorded: the answers of real kernels that were written down.
+void compare_with_recording(const RunContext& context, const scenario::Scenario& scenario,
+                            const Profile& profile, const sim::RunOptions& options,
+                            const player::Transcript& model, Outcome& outcome) {
+  if (!why_not_expressible(scenario, profile, model).empty()) {
+    outcome.agreement = Agreement::not_expressible;
+    return;
+  }
+  const recordings::Recording* recording =
+      context.recorded.find(std::string(profile.name), recordings::scenario_name(outcome.path));
+  if (recording != nullptr && recording->digest == scenario.digest) {
+    return compare_with_model(scenario, options, model, recording->seen, outcome);
+  }
+  outcome.agreement = Agreement::differ;
+  outcome.reason = recording == nullptr
+                       ? "no real kernel's answers are recorded: see coldread record --help"
+                       : "it changed since a real kernel's answers were recorded";
+  if (outcome.verdict == Verdict::passed) outcome.verdict = Verdict::failed;
+}
+
 }  // namespace
+
+scenario::LoadOptions load_options() {
+  scenario::LoadOptions options;
+  for (const std::string& directory : made_blob_directories()) {
+    options.blob_directories.emplace_back(directory);
+  }
+  for (const Profile& profile : profiles()) options.known_kernels.emplace_back(profile.name);
+  return options;
+}
 
 void execute(RunContext& context, const std::string& path, const OnLine& on_line,
              const OnOutcome& on_outcome) {
@@ -97,8 +117,9 @@ void judge(const scenario::Scenario& scenario, const Profile& profile,
   }
 }
 
-void execute_on_sim(const RunRequest& request, const scenario::Scenario& scenario,
+void execute_on_sim(const RunContext& context, const scenario::Scenario& scenario,
                     const Profile& profile, const OnLine& on_line, Outcome& outcome) {
+  const RunRequest& request = context.request;
   sim::RunOptions options;
   options.profile = profile.name;
   options.strategy = request.strategy;
@@ -114,6 +135,9 @@ void execute_on_sim(const RunRequest& request, const scenario::Scenario& scenari
   }
   sim::RunResult result = sim::run(scenario, options);
   judge(scenario, profile, result.transcript, outcome);
+  if (!request.recorded.empty()) {
+    compare_with_recording(context, scenario, profile, options, result.transcript, outcome);
+  }
   outcome.transcript = std::move(result.transcript);
   outcome.last_events = std::move(result.last_events);
 }

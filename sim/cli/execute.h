@@ -10,6 +10,8 @@
 #include "sim/cli/kernels.h"
 #include "sim/cli/outcome.h"
 #include "sim/cli/run_request.h"
+#include "sim/recordings/recordings.h"
+#include "sim/scenario/loader.h"
 #include "sim/scenario/scenario.h"
 
 namespace coldread::cli {
@@ -22,7 +24,8 @@ using OnOutcome = std::function<void(Outcome outcome)>;
 // What all executions of one command share, on however many threads.
 struct RunContext {
   const RunRequest& request;
-  const std::atomic<bool>& stop;  // set: no further profile begins
+  const std::atomic<bool>& stop;    // set: no further profile begins
+  recordings::Recordings recorded;  // --recorded
   Kernels kernels;
 };
 
@@ -32,8 +35,11 @@ struct RunContext {
 void execute(RunContext& context, const std::string& path, const OnLine& on_line,
              const OnOutcome& on_outcome);
 
+// How scenarios are loaded by every command.
+scenario::LoadOptions load_options();
+
 // The parts, each filling `outcome` for one profile.
-void execute_on_sim(const RunRequest& request, const scenario::Scenario& scenario,
+void execute_on_sim(const RunContext& context, const scenario::Scenario& scenario,
                     const Profile& profile, const OnLine& on_line, Outcome& outcome);
 void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
                        const Profile& profile, const OnLine& on_line, Outcome& outcome);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "sim/cli/agreement.h"
 #include "sim/cli/execute.h"
 #include "sim/cli/find_scenarios.h"
 #include "sim/cli/record_text.h"
@@ -11,47 +12,12 @@
 namespace coldread::cli {
 namespace {
 
-// How many interleavings of the model are tried where its first one differs from the kernel's.
-constexpr uint64_t kInterleavings = 32;
-
 sim::RunOptions model_options(const RunRequest& request, const Profile& profile) {
   sim::RunOptions options;
   options.profile = profile.name;
   options.strategy = request.strategy;
   options.seed = request.seed;
   return options;
-}
-
-// Why no real kernel can play this; empty: it can.
-std::string why_not_expressible(const scenario::Scenario& scenario, const Profile& profile,
-                                const player::Transcript& model) {
-  if (profile.kernel_series.empty()) return "no real kernel can be built for this profile";
-  const bool found = model.report && model.report->kind != "hang";
-  if (found && player::verify(scenario, std::string(profile.name), model).empty()) {
-    return fmt::format("it expects {}, which only the model can see", model.report->kind);
-  }
-  return {};
-}
-
-// Real kernels do not say which interleaving they took: that the model has one with this outcome is
-// what agreement means.
-void compare_with_model(const RunRequest& request, const scenario::Scenario& scenario,
-                        const Profile& profile, const player::Transcript& model,
-                        const player::Transcript& real, Outcome& outcome) {
-  outcome.agreement = Agreement::agree;
-  outcome.differences = player::compare(model, real);
-  if (outcome.differences.empty()) return;
-  sim::RunOptions options = model_options(request, profile);
-  options.strategy = sim::Strategy::random;
-  for (options.seed = 1; options.seed <= kInterleavings; ++options.seed) {
-    if (player::compare(sim::run(scenario, options).transcript, real).empty()) {
-      outcome.differences.clear();
-      outcome.reason = fmt::format("as --strategy random --seed {}", options.seed);
-      return;
-    }
-  }
-  outcome.agreement = Agreement::differ;
-  if (outcome.verdict == Verdict::passed) outcome.verdict = Verdict::failed;
 }
 
 void show_records(const player::Transcript& transcript, const OnLine& on_line) {
@@ -74,7 +40,8 @@ void end_without_transcript(Verdict verdict, std::string reason, Outcome& outcom
 void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
                        const Profile& profile, const OnLine& on_line, Outcome& outcome) {
   const RunRequest& request = context.request;
-  const player::Transcript model = sim::run(scenario, model_options(request, profile)).transcript;
+  const sim::RunOptions on_model = model_options(request, profile);
+  const player::Transcript model = sim::run(scenario, on_model).transcript;
   if (std::string why = why_not_expressible(scenario, profile, model); !why.empty()) {
     if (request.compare) outcome.agreement = Agreement::not_expressible;
     return end_without_transcript(Verdict::skipped, std::move(why), outcome);
@@ -95,7 +62,7 @@ void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
   }
   if (on_line) show_records(*real, on_line);
   judge(scenario, profile, *real, outcome);
-  if (request.compare) compare_with_model(request, scenario, profile, model, *real, outcome);
+  if (request.compare) compare_with_model(scenario, on_model, model, {real->canonical()}, outcome);
   outcome.transcript = std::move(*real);
 }
 

@@ -57,7 +57,7 @@ class JsonReporter : public Reporter {
     document_["on"] = target_name(request.on);
     document_["summary"] = Json::object();  // its place is before the results
     document_["results"] = Json::array();
-    compared_ = request.compare;
+    compared_ = request.compare || !request.recorded.empty();
   }
 
   void add(const Outcome& outcome) override { document_["results"].push_back(result(outcome)); }

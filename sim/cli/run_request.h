@@ -27,6 +27,7 @@ struct RunRequest {
   std::string filter;       // empty: everything
   std::string trace;        // file; empty: no trace
   std::string transcripts;  // directory; empty: none written
+  std::string recorded;     // directory of recordings to compare with; empty: none
   unsigned hang_after = kDefaultHangAfter;
   bool compare = false;
   bool verbose = false;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -108,8 +109,14 @@ int run_scenarios(const RunRequest& request) {
   Result<SideOutputs> outputs = SideOutputs::create(request);
   if (!outputs) return complain(outputs.error());
 
+  if (!request.recorded.empty() && !std::filesystem::is_directory(request.recorded)) {
+    return complain(fmt::format("--recorded {}: no such directory", request.recorded));
+  }
+  Result<recordings::Recordings> recorded = recordings::Recordings::load(request.recorded);
+  if (!recorded) return complain("--recorded " + recorded.error());
+
   const std::atomic<bool>& stop = catch_interrupts();
-  RunContext context{request, stop, {}};
+  RunContext context{request, stop, std::move(*recorded), {}};
   Session session(request, *outputs, files->size());
   // Lines of several runs at once would be of no use.
   const bool alone = request.verbose || request.jobs == 1 || files->size() == 1;

@@ -195,7 +195,8 @@ void Machine::report_leaks(RunResult& result) {
 }
 
 RunResult run(const scenario::Scenario& scenario, const RunOptions& options) {
-  return Machine(scenario, *find_profile(options.profile), options).run();
+  const Profile* changed = options.changed_profile;
+  return Machine(scenario, changed ? *changed : *find_profile(options.profile), options).run();
 }
 
 }  // namespace coldread::sim

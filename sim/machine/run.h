@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "kernelmodel/profile.h"
 #include "sim/player/transcript.h"
 #include "sim/scenario/scenario.h"
 
@@ -16,7 +17,8 @@ namespace coldread::sim {
 enum class Strategy : uint8_t { fifo, random };
 
 struct RunOptions {
-  std::string profile = "6.12.117";  // must be known (kernelmodel/profile.h)
+  std::string profile = "6.12.117";          // must be known (kernelmodel/profile.h)
+  const Profile* changed_profile = nullptr;  // instead: one with changes taken out or put in
   Strategy strategy = Strategy::fifo;
   uint64_t seed = 0;
   // Both are called during run(), on its thread, and must not throw.

@@ -21,9 +21,10 @@ struct Mismatch {
 std::vector<Mismatch> verify(const scenario::Scenario& scenario, const std::string& profile,
                              const Transcript& transcript);
 
-// Where two transcripts of the same scenario differ: JSON pointers into canonical(); "expected" is
-// what the real kernel did, "got" what the model did. The disk is left out if one of them has not
-// looked.
+// Where two transcripts of the same scenario, whole or canonical(), differ: JSON pointers into
+// canonical(); "expected" is what the real kernel did, "got" what the model did. The disk is left
+// out if one of them has not looked.
 std::vector<Mismatch> compare(const Transcript& model, const Transcript& real);
+std::vector<Mismatch> compare(const nlohmann::json& model, const nlohmann::json& real);
 
 }  // namespace coldread::player

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "sim/player/sha256.h"
 #include "sim/scenario/expectation.h"
 #include "sim/scenario/json_text.h"
+#include "sim/sha256.h"
 
 namespace coldread::player {
 namespace {

@@ -14,10 +14,10 @@
 
 #include "sim/player/aligned_buffer.h"
 #include "sim/player/message.h"
-#include "sim/player/sha256.h"
 #include "sim/player/syscalls.h"
 #include "sim/player/transcript.h"
 #include "sim/scenario/scenario.h"
+#include "sim/sha256.h"
 
 namespace coldread::player {
 

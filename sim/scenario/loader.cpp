@@ -11,6 +11,7 @@
 #include "sim/scenario/json_text.h"
 #include "sim/scenario/references.h"
 #include "sim/scenario/steps.h"
+#include "sim/sha256.h"
 
 namespace coldread::scenario {
 namespace {
@@ -39,6 +40,35 @@ std::vector<std::string> read_kernels(const Node& node, const std::vector<std::s
   }
   if (kernels.empty()) node.fail("at least one kernel");
   return kernels;
+}
+
+std::vector<std::string> read_facts(const Node& node) {
+  std::vector<std::string> facts;
+  for (const Node& element : node.elements(kMaxThings)) {
+    const std::string fact = element.name();
+    if (std::find(facts.begin(), facts.end(), fact) != facts.end()) element.fail("every fact once");
+    facts.push_back(fact);
+  }
+  return facts;
+}
+
+// Takes away what only says what people or the verdict make of a run.
+void keep_what_is_played(nlohmann::json& json) {
+  if (json.is_object())
+    for (const char* name : {"$schema", "title", "story", "facts", "kernels", "note", "expect"})
+      json.erase(name);
+  if (json.is_structured())
+    for (auto& value : json) keep_what_is_played(value);
+}
+
+std::string digest_of(const nlohmann::ordered_json& document) {
+  nlohmann::json played = document;  // ordered by name: how a file is laid out does not count
+  std::vector<std::string> tasks;    // but the tasks' order does
+  for (const auto& [name, steps] : document.at("tasks").items()) tasks.push_back(name);
+  keep_what_is_played(played);
+  played["task order"] = tasks;
+  const std::string text = played.dump();
+  return sha256_of(std::as_bytes(std::span(text)), 0, text.size()).substr(0, 16);
 }
 
 std::string read_c_string(const Node& node, size_t max) {
@@ -167,6 +197,7 @@ Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& js
   scenario.title = title.string(kMaxStory);
   if (scenario.title.empty()) title.fail("a title");
   if (const auto story = fields.find("story")) scenario.story = read_story(*story);
+  if (const auto facts = fields.find("facts")) scenario.facts = read_facts(*facts);
   scenario.kernels = read_kernels(fields.need("kernels"), options.known_kernels);
   if (const auto size = fields.find("cache_bytes")) {
     scenario.cache_bytes = size->number(kMaxCacheBytes);
@@ -181,6 +212,7 @@ Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& js
     scenario.cookies = read_cookies(*cookies, scenario.volumes);
   read_steps(fields, scenario);
   fields.done();
+  scenario.digest = digest_of(json);
   return scenario;
 }
 

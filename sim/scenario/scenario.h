@@ -160,6 +160,7 @@ struct Scenario {
   std::string path;  // as the user named it
   std::string title;
   std::string story;
+  std::vector<std::string> facts;              // ids of what it shows (kernelmodel/facts.json)
   std::vector<std::string> kernels;            // the profiles it applies to, in the file's order
   uint64_t cache_bytes = uint64_t{512} << 20;  // size of the cache's filesystem
   std::vector<Blob> blobs;
@@ -172,6 +173,9 @@ struct Scenario {
   // Not empty: why the scenario cannot be played here ("blob "image": no file ..."): a skip.
   std::string unavailable;
   nlohmann::json expect;  // the final expectations, as written; null: none
+  // Of all that decides what is played, hence not of titles, stories and expectations: 16 hex
+  // digits. Recorded transcripts belong to it.
+  std::string digest;
 };
 
 }  // namespace coldread::scenario

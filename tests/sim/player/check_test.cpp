@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sim/player/sha256.h"
+#include "sim/sha256.h"
 #include "tests/sim/player/fake_syscalls.h"
 
 namespace coldread::player {

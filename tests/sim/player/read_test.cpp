@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "sim/player/sha256.h"
+#include "sim/sha256.h"
 #include "tests/sim/player/fake_syscalls.h"
 
 namespace coldread::player {

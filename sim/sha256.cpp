@@ -1,14 +1,13 @@
-#include "sim/player/sha256.h"
+#include "sim/sha256.h"
 
+#include <fmt/core.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <new>
 
-#include "sim/scenario/scenario.h"
-
-namespace coldread::player {
+namespace coldread {
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   if (context_ == nullptr) throw std::bad_alloc();
@@ -37,7 +36,11 @@ std::string Sha256::hex() {
   std::array<std::byte, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
   EVP_DigestFinal_ex(context_, reinterpret_cast<unsigned char*>(digest.data()), &length);
-  return scenario::hex_text(std::span(digest).first(length));
+  std::string text;
+  for (unsigned i = 0; i < length; ++i) {
+    text += fmt::format("{:02x}", static_cast<unsigned>(digest[i]));
+  }
+  return text;
 }
 
 std::string sha256_of(std::span<const std::byte> data, uint64_t offset, uint64_t length) {
@@ -49,4 +52,4 @@ std::string sha256_of(std::span<const std::byte> data, uint64_t offset, uint64_t
   return digest.hex();
 }
 
-}  // namespace coldread::player
+}  // namespace coldread

@@ -8,7 +8,7 @@
 
 struct evp_md_ctx_st;
 
-namespace coldread::player {
+namespace coldread {
 
 class Sha256 {
  public:
@@ -29,4 +29,4 @@ class Sha256 {
 // Of `length` bytes of `data` from `offset`; bytes beyond its end are zeros.
 std::string sha256_of(std::span<const std::byte> data, uint64_t offset, uint64_t length);
 
-}  // namespace coldread::player
+}  // namespace coldread

@@ -1,0 +1,64 @@
+#include "sim/cli/agreement.h"
+
+#include <fmt/core.h>
+
+namespace coldread::cli {
+namespace {
+
+// How many interleavings of the model are tried.
+constexpr uint64_t kInterleavings = 64;
+
+nlohmann::json transcript_of(const scenario::Scenario& scenario, const std::string& profile,
+                             uint64_t seed) {
+  sim::RunOptions options;
+  options.profile = profile;
+  options.strategy = sim::Strategy::random;
+  options.seed = seed;
+  return sim::run(scenario, options).transcript.canonical();
+}
+
+// Takes away what is equal to `model`; whether anything is left.
+bool any_left(const nlohmann::json& model, std::vector<nlohmann::json>& seen) {
+  std::erase_if(seen,
+                [&](const nlohmann::json& real) { return player::compare(model, real).empty(); });
+  return !seen.empty();
+}
+
+}  // namespace
+
+std::string why_not_expressible(const scenario::Scenario& scenario, const Profile& profile,
+                                const player::Transcript& model) {
+  if (profile.kernel_series.empty()) return "no real kernel can be built for this profile";
+  const bool found = model.report && model.report->kind != "hang";
+  if (found && player::verify(scenario, std::string(profile.name), model).empty()) {
+    return fmt::format("it expects {}, which only the model can see", model.report->kind);
+  }
+  return {};
+}
+
+void compare_with_model(const scenario::Scenario& scenario, const sim::RunOptions& options,
+                        const player::Transcript& model, const std::vector<nlohmann::json>& seen,
+                        Outcome& outcome) {
+  outcome.agreement = Agreement::agree;
+  const nlohmann::json first = model.canonical();
+  std::vector<nlohmann::json> left = seen;
+  if (!any_left(first, left)) return;
+  for (uint64_t seed = 1; seed <= kInterleavings; ++seed) {
+    if (any_left(transcript_of(scenario, options.profile, seed), left)) continue;
+    outcome.reason = fmt::format("as --strategy random --seed {}", seed);
+    return;
+  }
+  outcome.agreement = Agreement::differ;
+  outcome.differences = player::compare(first, left.front());
+  if (outcome.verdict == Verdict::passed) outcome.verdict = Verdict::failed;
+}
+
+bool is_race(const scenario::Scenario& scenario, const std::string& profile) {
+  const nlohmann::json first = transcript_of(scenario, profile, 0);
+  for (uint64_t seed = 1; seed <= kInterleavings; ++seed) {
+    if (transcript_of(scenario, profile, seed) != first) return true;
+  }
+  return false;
+}
+
+}  // namespace coldread::cli
