@@ -21,7 +21,7 @@ void EventLog::add_line(std::string line) {
 void EventLog::emit(std::string_view event, std::string_view fields) {
   const Task* task = scheduler_.current();
   const TimeNs now = scheduler_.now();
-  names_.emplace_back(event);
+  events_.push_back(fmt::format("{}: {}", event, fields));
   // One processor; no interrupt, preemption or lock state to show.
   add_line(fmt::format("{:>16}-{:<7} [000] ..... {:5}.{:06}: {}: {}",
                        std::string_view(task != nullptr ? task->name : "<idle>").substr(0, 15),

@@ -1,7 +1,7 @@
 // What a run says as it goes: trace events in ftrace's line format, the kernel log, and findings
 // that do not end the run.
 //
-// Keeps the last events of each task for failures, and the names of all for expectations. Thread
+// Keeps the last events of each task for failures, and all of them for expectations. Thread
 // rules: those of the run. The Scheduler outlives it; views given to it are copied.
 #pragma once
 
@@ -31,7 +31,8 @@ class EventLog final : public Trace, public Log {
   void printk(std::string_view line) override;
   void note(ReportKind kind, std::string_view text) override;
 
-  const std::vector<std::string>& names() const { return names_; }  // all events, in order
+  // All events in order: "name: fields".
+  const std::vector<std::string>& events() const { return events_; }
   // Task name ("timer": none ran) -> its last lines, oldest first.
   std::map<std::string, std::vector<std::string>> last_events() const;
   // The first finding; the run went on after it.
@@ -43,7 +44,7 @@ class EventLog final : public Trace, public Log {
   const Scheduler& scheduler_;
   size_t history_;
   OnLine on_line_;
-  std::vector<std::string> names_;
+  std::vector<std::string> events_;
   std::map<std::string, std::deque<std::string>> last_;
   std::optional<player::RunReport> finding_;
 };

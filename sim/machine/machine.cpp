@@ -144,7 +144,7 @@ RunResult Machine::collect(const RunEnd& end) {
     if (!process_of(i).killed || !process_of(i).tasks.empty()) player::mark_waiting(records);
     result.transcript.tasks.emplace(scenario_.tasks[i].name, std::move(records));
   }
-  result.transcript.events = log_.names();
+  result.transcript.events = log_.events();
   result.last_events = log_.last_events();
   result.steps = scheduler_.steps();
   report_end(end, result);

@@ -1,5 +1,7 @@
 #include "sim/player/match.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -233,12 +235,29 @@ Mismatches Matcher::disk(const json& expect, const std::string& pointer, const j
   });
 }
 
+namespace {
+
+// "name" means every event of that name; in "name: fields" a * stands for anything.
+bool is_event(const std::string& expected, const std::string& got) {
+  if (expected.find(": ") == std::string::npos) return got.starts_with(expected + ":");
+  std::string pattern;
+  for (const char c : expected) {
+    if (c == '?' || c == '[' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return fnmatch(pattern.c_str(), got.c_str(), 0) == 0;
+}
+
+}  // namespace
+
 Mismatches Matcher::events(const json& expect, const std::string& pointer,
                            const std::vector<std::string>& got) const {
   return choose(expect, pointer, [&](const json& names, const std::string& inside) -> Mismatches {
     auto from = got.begin();
     for (size_t i = 0; i < names.size(); ++i) {
-      const auto found = std::find(from, got.end(), names[i].get_ref<const std::string&>());
+      const auto found = std::find_if(from, got.end(), [&](const std::string& event) {
+        return is_event(names[i].get_ref<const std::string&>(), event);
+      });
       if (found == got.end())
         return {unmet(inside + "/" + std::to_string(i), show(names[i]),
                       i == 0 ? "no such event" : "no such event after the one before")};

@@ -62,7 +62,7 @@ struct Transcript {
   // clang-format on
   // "xattr" is user.CacheFiles.cache in hex, null if there is none.
   nlohmann::json disk;
-  // Names of the trace events in order; none: not traced. Not compared.
+  // Trace events in order, "name: fields"; none: not traced. Not compared.
   std::optional<std::vector<std::string>> events;
   std::optional<RunReport> report;
 

@@ -185,6 +185,18 @@ void check_report(const Node& node) {
 
 }  // namespace
 
+namespace {
+
+// "name" or "name: fields".
+void check_event(const Node& node) {
+  const std::string text = node.string(kMaxText);
+  const size_t colon = text.find(": ");
+  if (colon != std::string::npos && colon + 2 == text.size()) node.fail("fields behind the colon");
+  if (!is_name(std::string_view(text).substr(0, colon))) node.fail("the name of an event");
+}
+
+}  // namespace
+
 void check_step_expectation(const Node& node, Verb verb, const Names& names) {
   check_choice(node, names, [&](const Node& leaf) { check_answer(leaf, verb, names); });
 }
@@ -196,7 +208,7 @@ void check_final_expectation(const Node& node, const Names& names) {
     check_choice(*disk, names, [&](const Node& leaf) { check_disk(leaf, names); });
   if (const auto events = fields.find("events"))
     check_choice(*events, names, [](const Node& leaf) {
-      for (const Node& event : leaf.elements(kMaxList)) event.name();
+      for (const Node& event : leaf.elements(kMaxList)) check_event(event);
     });
   if (const auto report = fields.find("report")) check_choice(*report, names, check_report);
   fields.done();

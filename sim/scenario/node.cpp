@@ -55,14 +55,6 @@ std::optional<uint64_t> parse_hex(std::string_view text) {
   return value;
 }
 
-bool is_name(std::string_view text) {
-  const auto fits = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-           c == '-' || c == '.';
-  };
-  return !text.empty() && text.size() <= kMaxName && std::all_of(text.begin(), text.end(), fits);
-}
-
 std::string list(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "\"" : ", \"") + word + "\"";
@@ -70,6 +62,14 @@ std::string list(const std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+bool is_name(std::string_view text) {
+  const auto fits = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  return !text.empty() && text.size() <= kMaxName && std::all_of(text.begin(), text.end(), fits);
+}
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
   if (word.size() > 2 * kMaxName) return "";

@@ -24,6 +24,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 inline constexpr uint64_t kMaxPlainNumber = uint64_t{1} << 63;  // from here on: hex strings
 
+// Whether `text` may name something: 1 to 64 letters, digits, '_', '-' and '.'.
+bool is_name(std::string_view text);
+
 class Node {
  public:
   Node(const nlohmann::ordered_json& value, std::string pointer)

@@ -324,11 +324,15 @@ TEST(VerifyEnd, EventsAreASubsequence) {
   const std::string expect = R"({"events": ["a", "b"]})";
   Transcript run = transcript({});
   EXPECT_EQ(text(judge_end(expect, run)), "");  // a real kernel's: not traced
-  run.events = {"x", "a", "y", "b"};
+  run.events = {"x: ", "a: 1", "y: 2", "b: 3"};
   EXPECT_EQ(text(judge_end(expect, run)), "");
-  run.events = {"b", "a", "x"};
+  run.events = {"b: ", "a: ", "x: "};
   EXPECT_EQ(text(judge_end(expect, run)),
             " /expect/events/1: b / no such event after the one before\n");
+  run.events = {"a: o=1 [0] n=7", "bb: 1", "b: 2"};
+  EXPECT_EQ(text(judge_end(R"({"events": ["a: o=1 [0] n=*", "b: 2"]})", run)), "");
+  EXPECT_THAT(text(judge_end(R"({"events": ["a: o=1 0 n=*"]})", run)), HasSubstr("no such event"));
+  EXPECT_THAT(text(judge_end(R"({"events": ["a: o=1"]})", run)), HasSubstr("no such event"));
   run.events.emplace();
   EXPECT_EQ(text(judge_end(expect, run)), " /expect/events/0: a / no such event\n");
 }
