@@ -64,7 +64,8 @@ InodeNumber get_backing_file(Kernel& k, ObjectHandle object) {
   return file;
 }
 
-ssize_t fd_write_iter(Kernel& k, FileHandle file, std::span<const std::byte> data, int64_t* pos) {
+ssize_t fd_write_iter(Kernel& k, FileHandle file, UserData user, int64_t* pos) {
+  const std::span<const std::byte> data = user.bytes;
   const ObjectHandle object = object_of(file);
   const InodeNumber backing = get_backing_file(k, object);
   if (backing == 0) return -ENOBUFS;
@@ -80,7 +81,7 @@ ssize_t fd_write_iter(Kernel& k, FileHandle file, std::span<const std::byte> dat
                  static_cast<unsigned>(backing), static_cast<unsigned long long>(start),
                  rounded ? static_cast<size_t>(aligned_length) : data.size());
     }
-    ret = cachefiles_write_object(k, object, backing, start, data);
+    ret = cachefiles_write_object(k, object, backing, start, user);
     if (ret > 0) *pos += ret;
   }
   k.store.put(backing);

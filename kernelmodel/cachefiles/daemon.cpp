@@ -61,10 +61,12 @@ ssize_t daemon_read(Kernel& k, FileHandle file, UserBuffer buffer) {
   return read_state(k, cache, buffer);
 }
 
-ssize_t daemon_write(Kernel& k, FileHandle file, std::span<const std::byte> data) {
+ssize_t daemon_write(Kernel& k, FileHandle file, UserData user) {
   const CachefilesHandle cache = cache_of(file);
   if (cache->flags.test(CACHEFILES_DEAD)) return -EIO;
+  const std::span<const std::byte> data = user.bytes;
   if (data.size() > kPageSize - 1) return -EOPNOTSUPP;
+  if (user.faults && !data.empty()) return -EFAULT;
   std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
   if (text.find('\0') != std::string_view::npos) return -EINVAL;
   const size_t newline = text.find('\n');
@@ -140,7 +142,7 @@ constexpr FileOperations cachefiles_daemon_fops = {
 }  // namespace
 
 int cachefiles_daemon_open(Kernel& k, uint32_t open_flags, FileHandle* out) {
-  if (!k.capable) return -EPERM;
+  if (!k.scheduler.current()->capable) return -EPERM;
   k.scheduler.preemption_point(&k.cachefiles.open);
   if (std::exchange(k.cachefiles.open, true)) return -EBUSY;
   *out = alloc_file(k, cachefiles_daemon_fops, open_flags);

@@ -315,7 +315,7 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
                                     int64_t* start, uint64_t* len, uint64_t upper_len,
                                     bool no_space_allocated_yet);  // __cachefiles_prepare_write
 ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
-                                std::span<const std::byte> data);  // __cachefiles_write
+                                const UserData& user);  // __cachefiles_write
 
 // --- key.c ---
 // The file's name from the cookie's key. More than 252 bytes of key: a report that ends the run.

@@ -220,8 +220,22 @@ ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
   return ret;
 }
 
+namespace {
+
+constexpr uint64_t kLogicalBlock = 512;  // bytes, of the cache's disk
+
+// Direct I/O looks at how the write lies before it looks for the memory.
+ssize_t write_file(Kernel& k, InodeNumber file, int64_t start, const UserData& data) {
+  const auto offset = static_cast<uint64_t>(start);
+  if (!data.faults || data.bytes.empty()) return k.store.write(file, offset, data.bytes);
+  return (offset | data.bytes.size()) % kLogicalBlock != 0 ? -EINVAL : -EFAULT;
+}
+
+}  // namespace
+
 ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
-                                std::span<const std::byte> data) {
+                                const UserData& user) {
+  const std::span<const std::byte> data = user.bytes;
   k.fscache.stats.n_writes++;
   const CachefilesHandle cache = object->volume->cache;
   const uint64_t blocks = (data.size() + (uint64_t{1} << cache->bshift) - 1) >> cache->bshift;
@@ -233,7 +247,7 @@ ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file
   }
   k.scheduler.preemption_point(&*object);
   ssize_t ret = cachefiles_inject_write_error(k);
-  if (ret == 0) ret = k.store.write(file, static_cast<uint64_t>(start), data);
+  if (ret == 0) ret = write_file(k, file, start, user);
   if (ret < 0) trace_cachefiles_io_error(k, object, file, static_cast<int>(ret), "write");
   cache->b_writing -= blocks;
   object->cookie->flags.set(FSCACHE_COOKIE_HAVE_DATA);

@@ -47,6 +47,7 @@ int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
     return get_fd_failed(k, object, anon->fd);
   }
   anon->file = alloc_file(k, cachefiles_ondemand_fd_fops, O_WRONLY);
+  anon->file->preads = false;
   anon->file->set_private(object);
 
   object->ondemand->lock.lock();

@@ -36,17 +36,9 @@ files_struct::Slot* slot_of(files_struct& files, int fd) {
   return &files.slots[index];
 }
 
-bool can_write(const File& file) {
-  return (file.flags & O_ACCMODE) != O_RDONLY;
-}
-bool can_read(const File& file) {
-  return (file.flags & O_ACCMODE) != O_WRONLY;
-}
-
 }  // namespace
 
 int get_unused_fd_flags(Kernel& kernel, uint32_t flags) {
-  (void)flags;
   files_struct& files = current_files(kernel);
   files.file_lock.lock();
   size_t index = 0;
@@ -58,6 +50,7 @@ int get_unused_fd_flags(Kernel& kernel, uint32_t flags) {
   }
   if (index == files.slots.size()) files.slots.push_back({});
   files.slots[index].used = true;
+  files.slots[index].close_on_exec = (flags & O_CLOEXEC) != 0;
   files.file_lock.unlock();
   return fd;
 }
@@ -115,6 +108,36 @@ int close_fd(Kernel& kernel, int fd) {
   return 0;
 }
 
+bool get_close_on_exec(Kernel& kernel, int fd) {
+  files_struct& files = current_files(kernel);
+  files.file_lock.lock();
+  const files_struct::Slot* slot = slot_of(files, fd);
+  const bool set = slot != nullptr && slot->close_on_exec;
+  files.file_lock.unlock();
+  return set;
+}
+
+void set_close_on_exec(Kernel& kernel, int fd, bool set) {
+  files_struct& files = current_files(kernel);
+  files.file_lock.lock();
+  if (files_struct::Slot* slot = slot_of(files, fd)) slot->close_on_exec = set;
+  files.file_lock.unlock();
+}
+
+void dup_fd(Kernel& kernel, files_struct& to) {
+  files_struct& from = current_files(kernel);
+  from.file_lock.lock();
+  to.slots = from.slots;
+  to.rlimit = from.rlimit;
+  for (files_struct::Slot& slot : to.slots) {
+    if (slot.file)
+      slot.file->count.get();
+    else
+      slot = {};  // what is only reserved stays behind
+  }
+  from.file_lock.unlock();
+}
+
 void exit_files(Kernel& kernel, files_struct& files) {
   std::pmr::vector<FileHandle> last(&kernel.scheduler.memory());
   for (files_struct::Slot& slot : files.slots) {
@@ -130,18 +153,18 @@ ssize_t sys_read(Kernel& kernel, int fd, UserBuffer buffer) {
   const FileHandle file = fget(kernel, fd);
   if (!file) return -EBADF;
   ssize_t result = -EBADF;
-  if (can_read(*file)) {
+  if (file->readable()) {
     result = file->ops->read != nullptr ? file->ops->read(kernel, file, buffer) : -EINVAL;
   }
   fput(kernel, file);
   return result;
 }
 
-ssize_t sys_write(Kernel& kernel, int fd, std::span<const std::byte> data) {
+ssize_t sys_write(Kernel& kernel, int fd, UserData data) {
   const FileHandle file = fget(kernel, fd);
   if (!file) return -EBADF;
   ssize_t result = -EBADF;
-  if (can_write(*file)) {
+  if (file->writable()) {
     if (file->ops->write != nullptr) {
       result = file->ops->write(kernel, file, data);
     } else if (file->ops->write_iter != nullptr) {
@@ -156,15 +179,15 @@ ssize_t sys_write(Kernel& kernel, int fd, std::span<const std::byte> data) {
   return result;
 }
 
-ssize_t sys_pwrite(Kernel& kernel, int fd, std::span<const std::byte> data, int64_t offset) {
+ssize_t sys_pwrite(Kernel& kernel, int fd, UserData data, int64_t offset) {
   if (offset < 0) return -EINVAL;
   const FileHandle file = fget(kernel, fd);
   if (!file) return -EBADF;
   ssize_t result = -EBADF;
   if (!file->seekable) {
     result = -ESPIPE;
-  } else if (can_write(*file)) {
-    if (static_cast<uint64_t>(offset) + data.size() >
+  } else if (file->writable()) {
+    if (static_cast<uint64_t>(offset) + data.bytes.size() >
         static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
       result = -EINVAL;
     } else if (file->ops->write != nullptr) {

@@ -47,7 +47,6 @@ struct Kernel {
   cachefiles_state& cachefiles;  // fs/cachefiles' globals
 
   // The surroundings, the same in every scenario: no step changes them, tests of the model may.
-  bool capable = true;                        // every task has CAP_SYS_ADMIN
   uint64_t realtime_seconds = 1'700'000'000;  // what CLOCK_REALTIME showed at boot
 };
 

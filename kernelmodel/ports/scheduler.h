@@ -45,6 +45,7 @@ struct Task {
   bool fatal_signal = false;      // SIGKILL is pending (fatal_signal_pending())
   WaitReason waiting;             // valid while state == waiting
   files_struct* files = nullptr;  // shared by the tasks of one process; null: a kernel thread
+  bool capable = true;            // it has CAP_SYS_ADMIN
   uint64_t cwd = 0;               // working directory: an inode of the backing store
   // What lockdep knows: the classes held, in order of taking (kernelmodel/kernel/lockdep.h).
   uint8_t held_count = 0;

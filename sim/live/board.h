@@ -33,6 +33,14 @@ struct TaskSlot {
 };
 
 inline constexpr size_t kMaxBarriers = 4096;
+inline constexpr size_t kMaxChildren = 1000;
+
+// A forked process that does nothing until it is told to end.
+struct ChildSlot {
+  std::atomic<int32_t> pid;     // 0: not forked
+  std::atomic<uint32_t> ended;  // it shall end
+  std::atomic<uint32_t> gone;   // it has closed all its files
+};
 
 struct Board {
   std::atomic<uint32_t> change;    // the futex: counts everything anybody may wait for
@@ -44,6 +52,7 @@ struct Board {
   std::array<TaskSlot, scenario::kMaxTasks> tasks;
   std::array<std::atomic<int32_t>, scenario::kMaxTasks> pids;  // by process; 0: none, or gone
   std::array<std::atomic<uint32_t>, kMaxBarriers> arrivals;
+  std::array<ChildSlot, kMaxChildren> children;
 
   // Tells everybody who waits to look again.
   void changed();

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ Conductor::~Conductor() {
     close(files.records);
     close(files.quiet);
   }
+  close_inboxes();
 }
 
 Status Conductor::open_files() {
@@ -70,15 +72,36 @@ Status Conductor::open_files() {
   return Nothing{};
 }
 
+Status Conductor::open_inboxes() {
+  shared_.netfs = options_.netfs;
+  for (size_t i = 0; i < scenario_.processes.size(); ++i) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0) {
+      return Error{fmt::format("socketpair: {}", std::strerror(errno))};
+    }
+    shared_.inboxes.push_back({move_up(ends[0]), move_up(ends[1])});
+  }
+  return Nothing{};
+}
+
+void Conductor::close_inboxes() {
+  for (const Inbox& inbox : shared_.inboxes) {
+    close(inbox.receive);
+    close(inbox.send);
+  }
+  shared_.inboxes.clear();
+}
+
 Status Conductor::start_processes() {
   for (size_t i = 0; i < scenario_.processes.size(); ++i) {
     const pid_t pid = fork();
     if (pid < 0) return Error{fmt::format("fork: {}", std::strerror(errno))};
     if (pid == 0) {
-      play_process(scenario_, i, *board_, files_, options_.netfs, options_.cache_directory);
+      play_process(scenario_, i, *board_, files_, shared_, options_.cache_directory);
     }
     board_->pids[i] = pid;
   }
+  close_inboxes();  // what is in flight to a process ends with it
   board_->started = 1;
   board_->changed();
   return Nothing{};
@@ -127,6 +150,12 @@ bool Conductor::everybody_waits() const {
   }
   for (size_t i = 0; i < scenario_.processes.size(); ++i) {
     if (!process_waits(i)) return false;
+  }
+  for (size_t i = 0; i < scenario_.children.size(); ++i) {
+    const ChildSlot& child = board_->children[i];
+    if (child.ended == 0 || child.gone != 0) continue;
+    const char state = thread_state(child.pid, child.pid);
+    if (!is_asleep(state) && !is_gone(state)) return false;
   }
   return kernel_threads_wait();
 }
@@ -254,7 +283,7 @@ Status Conductor::reap() {
 Status Conductor::run() {
   for (;;) {
     if (Status reaped = reap(); !reaped) return reaped;
-    if (!any_alive()) return Nothing{};
+    if (!any_alive() && end_children()) return Nothing{};
     grant();
     if (hangs()) {
       played_.transcript.report = describe_hang();
@@ -267,7 +296,24 @@ Status Conductor::run() {
   }
 }
 
+bool Conductor::end_children() {
+  for (size_t i = 0; i < scenario_.children.size(); ++i) {
+    ChildSlot& child = board_->children[i];
+    if (child.pid == 0 || child.gone != 0) continue;
+    if (child.ended.exchange(1) == 0) {
+      ++board_->progress;
+      board_->changed();
+    }
+    return false;
+  }
+  return true;
+}
+
 void Conductor::end_processes() {
+  for (size_t i = 0; i < scenario_.children.size(); ++i) {
+    const ChildSlot& child = board_->children[i];
+    if (child.pid != 0 && child.gone == 0) kill(child.pid, SIGKILL);
+  }
   for (size_t i = 0; i < scenario_.processes.size(); ++i) {
     if (alive(i)) kill(board_->pids[i], SIGKILL);
   }
@@ -311,6 +357,7 @@ Result<Played> Conductor::play() {
   take_kernel_log();
   if (scenario_.barriers.size() > kMaxBarriers) return Error{"too many barriers for a real run"};
   if (Status opened = open_files(); !opened) return Error{opened.error()};
+  if (Status opened = open_inboxes(); !opened) return Error{opened.error()};
   Status ran = start_processes();
   if (ran) ran = run();
   if (!ran || played_.transcript.report) {

@@ -46,6 +46,8 @@ class Conductor {
 
  private:
   Status open_files();
+  Status open_inboxes();
+  void close_inboxes();
   Status start_processes();
   Status run();  // until all processes are gone, or report is set
   Status reap();
@@ -57,6 +59,7 @@ class Conductor {
   bool hangs();
   player::RunReport describe_hang() const;
   std::string describe_task(size_t task) const;
+  bool end_children();  // one at a time; true once none is left
   void end_processes();
   void put_away();  // reset of the module, until fscache has nothing left
   void gather_records();
@@ -71,6 +74,7 @@ class Conductor {
   const PlayOptions& options_;
   SharedBoard board_;
   std::vector<TaskFiles> files_;
+  SharedFiles shared_;
   std::set<size_t> killed_;  // processes that died of it
   Played played_;
   uint64_t seen_progress_ = 0;

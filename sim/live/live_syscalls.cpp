@@ -1,6 +1,5 @@
 #include "sim/live/live_syscalls.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -55,15 +54,16 @@ LiveSyscalls::LiveSyscalls(const scenario::Scenario& scenario, Board& board, siz
       slot_(board.tasks[task]),
       netfs_(netfs),
       quiet_(quiet),
+      process_(scenario.tasks[task].process),
       checkpoint_(std::move(checkpoint)) {}
 
-template <typename Call>
-int64_t LiveSyscalls::in_call(TaskState state, Call call) {
+void LiveSyscalls::begin_call(TaskState state) {
   if (checkpoint_) checkpoint_();
   ++board_.progress;
   slot_.state = state;
-  const int64_t result = call();
-  const int64_t answer = result < 0 ? -int64_t{errno} : result;
+}
+
+int64_t LiveSyscalls::end_call(int64_t answer) {
   slot_.state = TaskState::running;
   ++board_.progress;
   return answer;
@@ -71,10 +71,6 @@ int64_t LiveSyscalls::in_call(TaskState state, Call call) {
 
 // --- a process' system calls
 // -----------------------------------------------------------------------
-
-int64_t LiveSyscalls::open_device(int flags) {
-  return in_call(TaskState::in_call, [&] { return ::open("/dev/cachefiles", flags); });
-}
 
 int64_t LiveSyscalls::close(int fd) {
   return in_call(TaskState::in_call, [&] { return ::close(fd); });
@@ -251,16 +247,6 @@ int64_t LiveSyscalls::inject(uint32_t errors) {
 
 // --- the play
 // --------------------------------------------------------------------------------------
-
-template <typename Predicate>
-void LiveSyscalls::wait(TaskState state, Predicate predicate) {
-  ++board_.progress;
-  slot_.state = state;
-  board_.changed();  // the conductor may wait for somebody to settle
-  board_.wait_until(predicate);
-  slot_.state = TaskState::running;
-  ++board_.progress;
-}
 
 void LiveSyscalls::sleep_ms(uint64_t ms) {
   timespec left{};

@@ -4,6 +4,7 @@
 // descriptors get the numbers they would get in a daemon.
 #pragma once
 
+#include <cerrno>
 #include <functional>
 
 #include "sim/live/board.h"
@@ -14,6 +15,12 @@ namespace coldread::live {
 // File descriptors of the player itself are this or above.
 inline constexpr int kFirstOwnFd = 200;
 
+// The socket on which a process receives files, and the end that everybody sends to.
+struct Inbox {
+  int receive = -1;
+  int send = -1;
+};
+
 class LiveSyscalls final : public player::Syscalls {
  public:
   // Called before every call: the last moment at which a record is sure to get out.
@@ -23,8 +30,14 @@ class LiveSyscalls final : public player::Syscalls {
   // eventfd that becomes readable when this task's poll(until_quiet) shall end. All outlive this.
   LiveSyscalls(const scenario::Scenario& scenario, Board& board, size_t task, int netfs, int quiet,
                Checkpoint checkpoint = nullptr);
+  ~LiveSyscalls() override;
+  LiveSyscalls(const LiveSyscalls&) = delete;
+  LiveSyscalls& operator=(const LiveSyscalls&) = delete;
 
-  int64_t open_device(int flags) override;
+  // The sockets of all processes, for send_fd and receive_fd; without them both are -EBADF.
+  void use_inboxes(std::span<const Inbox> inboxes) { inboxes_ = inboxes; }
+
+  int64_t open_device(int flags, bool capable) override;
   int64_t close(int fd) override;
   int64_t read(int fd, std::span<std::byte> data) override;
   int64_t write(int fd, std::span<const std::byte> data) override;
@@ -32,6 +45,23 @@ class LiveSyscalls final : public player::Syscalls {
   int64_t lseek(int fd, int64_t offset, scenario::LseekWhence whence) override;
   int64_t ioctl(int fd, uint32_t request, uint64_t argument) override;
   int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) override;
+
+  std::span<std::byte> bad_memory(uint64_t size) override;
+
+  // live_process.cpp
+  int64_t dup(int fd) override;
+  int64_t fork(int child) override;
+  int64_t end_child(int child) override;
+  int64_t send_fd(int fd, int process) override;
+  int64_t receive_fd() override;
+  int64_t chdir(const char* path) override;
+  int64_t limit_files(uint64_t nofile) override;
+  int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) override;
+  int64_t fsync(int fd) override;
+  int64_t ftruncate(int fd, int64_t length) override;
+  int64_t fallocate(int fd, int64_t offset, int64_t length) override;
+  int64_t mmap(int fd, uint64_t length, uint32_t prot) override;
+  int64_t fcntl(int fd, scenario::FcntlCommand command, uint64_t argument) override;
 
   int64_t acquire_volume(int volume) override;
   int64_t relinquish_volume(int volume, bool invalidate) override;
@@ -62,12 +92,25 @@ class LiveSyscalls final : public player::Syscalls {
 
  private:
   template <typename Call>
-  int64_t in_call(TaskState state, Call call);
+  int64_t in_call(TaskState state, Call call) {
+    begin_call(state);
+    const int64_t result = call();
+    return end_call(result < 0 ? -int64_t{errno} : result);
+  }
+  void begin_call(TaskState state);
+  int64_t end_call(int64_t answer);
   template <typename Argument>
   int64_t netfs(unsigned long request, Argument& argument);
   int64_t netfs_cookie(unsigned long request, int cookie, bool flag, uint64_t object_size);
   template <typename Predicate>
-  void wait(TaskState state, Predicate predicate);
+  void wait(TaskState state, Predicate predicate) {
+    ++board_.progress;
+    slot_.state = state;
+    board_.changed();  // the conductor may wait for somebody to settle
+    board_.wait_until(predicate);
+    slot_.state = TaskState::running;
+    ++board_.progress;
+  }
   bool process_ended(int process) const;
 
   const scenario::Scenario& scenario_;
@@ -75,7 +118,10 @@ class LiveSyscalls final : public player::Syscalls {
   TaskSlot& slot_;
   int netfs_;
   int quiet_;
+  size_t process_;
   Checkpoint checkpoint_;
+  std::span<const Inbox> inboxes_;
+  std::byte* bad_memory_ = nullptr;
 };
 
 }  // namespace coldread::live

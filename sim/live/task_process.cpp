@@ -1,6 +1,7 @@
 #include "sim/live/task_process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -8,7 +9,6 @@
 #include <memory>
 #include <thread>
 
-#include "sim/live/live_syscalls.h"
 #include "sim/live/record_log.h"
 #include "sim/player/player.h"
 
@@ -19,13 +19,15 @@ namespace {
 class PlayedTask {
  public:
   PlayedTask(const scenario::Scenario& scenario, size_t task, Board& board, const TaskFiles& files,
-             int netfs, player::ProcessState& state)
+             const SharedFiles& shared, player::ProcessState& state)
       : board_(board),
         slot_(board.tasks[task]),
-        syscalls_(scenario, board, task, netfs, files.quiet, [this] { checkpoint(); }),
+        syscalls_(scenario, board, task, shared.netfs, files.quiet, [this] { checkpoint(); }),
         player_(scenario, task, syscalls_, state,
                 [this](size_t index, const player::Record& record) { emit(index, record); }),
-        log_(files.records) {}
+        log_(files.records) {
+    syscalls_.use_inboxes(shared.inboxes);
+  }
 
   void play() {
     slot_.tid = static_cast<int32_t>(syscall(SYS_gettid));
@@ -61,14 +63,14 @@ class PlayedTask {
 };
 
 void play_tasks(const scenario::Scenario& scenario, size_t process, Board& board,
-                const std::vector<TaskFiles>& files, int netfs,
+                const std::vector<TaskFiles>& files, const SharedFiles& shared,
                 const std::string& cache_directory) {
   player::ProcessState state;
   state.cache_directory = cache_directory;
   std::vector<std::unique_ptr<PlayedTask>> tasks;
   for (size_t i = 0; i < scenario.tasks.size(); ++i) {
     if (scenario.tasks[i].process != process) continue;
-    tasks.push_back(std::make_unique<PlayedTask>(scenario, i, board, files[i], netfs, state));
+    tasks.push_back(std::make_unique<PlayedTask>(scenario, i, board, files[i], shared, state));
   }
   std::vector<std::thread> threads;
   for (auto& task : tasks) threads.emplace_back([&task] { task->play(); });
@@ -92,11 +94,15 @@ int move_up(int fd) {
 }
 
 void play_process(const scenario::Scenario& scenario, size_t process, Board& board,
-                  const std::vector<TaskFiles>& files, int netfs,
+                  const std::vector<TaskFiles>& files, const SharedFiles& shared,
                   const std::string& cache_directory) {
   leave_standard_files_only();
+  for (size_t i = 0; i < shared.inboxes.size(); ++i) {
+    if (i != process) close(shared.inboxes[i].receive);
+  }
+  signal(SIGCHLD, SIG_IGN);  // children that end are not waited for
   try {
-    play_tasks(scenario, process, board, files, netfs, cache_directory);
+    play_tasks(scenario, process, board, files, shared, cache_directory);
   } catch (const std::exception&) {
     _exit(1);
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/live/board.h"
+#include "sim/live/live_syscalls.h"
 #include "sim/scenario/scenario.h"
 
 namespace coldread::live {
@@ -15,11 +16,17 @@ struct TaskFiles {
   int quiet = -1;    // an eventfd: ends the task's poll(until_quiet)
 };
 
+// What the conductor opened for all processes, likewise.
+struct SharedFiles {
+  int netfs = -1;              // an open /dev/coldread_netfs
+  std::vector<Inbox> inboxes;  // by process
+};
+
 // Plays the tasks of `process` once the board says that all processes exist, and ends the calling
 // process: 0, or 1 after an exception. To be called in a fresh child; closes whatever is open below
-// kFirstOwnFd and leaves /dev/null as 0, 1 and 2. `netfs` is an open /dev/coldread_netfs or -1.
+// kFirstOwnFd, leaves /dev/null as 0, 1 and 2, and keeps no inbox but its own.
 [[noreturn]] void play_process(const scenario::Scenario& scenario, size_t process, Board& board,
-                               const std::vector<TaskFiles>& files, int netfs,
+                               const std::vector<TaskFiles>& files, const SharedFiles& shared,
                                const std::string& cache_directory);
 
 // Closes everything below kFirstOwnFd and opens /dev/null as 0, 1 and 2.

@@ -65,11 +65,13 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
       log_(scheduler_, options.history, options.on_trace),
       kernel_(scheduler_, store_, log_, log_, profile),
       cache_directory_(store_.make_directory(kCacheDirectory)),
+      children_(scenario.children.size()),
       volumes_(scenario.volumes.size()),
       cookies_(scenario.cookies.size()),
       setup_wait_(scheduler_, "its turn in the setup"),
       task_end_wait_(scheduler_, "the end of the other tasks") {
   for (size_t i = 0; i < scenario.processes.size(); i++) {
+    store_.get(MemoryStore::kRoot);
     processes_.push_back(std::make_unique<Process>(kernel_, MemoryStore::kRoot));
     processes_.back()->state.cache_directory = kCacheDirectory;
   }
@@ -99,9 +101,27 @@ void Machine::play_task(void* played_task) {
 
 void Machine::task_ended(Process& process) {
   std::erase(process.tasks, scheduler_.current());
-  if (--process.running == 0) exit_files(kernel_, process.files);
+  if (--process.running == 0) exit_process(process);
   unfinished_--;
   task_end_wait_.wake_up_all();
+}
+
+void Machine::exit_process(Process& process) {
+  process.gone = true;
+  exit_files(kernel_, process.files);
+  while (!process.inbox.empty()) {
+    const FileHandle file = process.inbox.front();
+    process.inbox.pop_front();
+    fput(kernel_, file);
+  }
+  store_.put(process.cwd);
+}
+
+int Machine::end_child(size_t child) {
+  if (!children_[child] || !children_[child]->alive) return -ESRCH;
+  children_[child]->alive = false;
+  exit_files(kernel_, children_[child]->files);
+  return 0;
 }
 
 void Machine::leave_if_killed(Process& process) {
@@ -116,6 +136,7 @@ void Machine::power_off(void* argument) {
   auto& machine = *static_cast<Machine*>(argument);
   Kernel& k = machine.kernel_;
   k.cachefiles.error_injection_state = 0;
+  for (size_t i = 0; i < machine.children_.size(); i++) machine.end_child(i);
   for (CookieState& cookie : machine.cookies_) {
     if (!cookie.handle) continue;
     for (; cookie.uses > 0; cookie.uses--) fscache_unuse_cookie(k, cookie.handle, {}, nullptr);

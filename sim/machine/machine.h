@@ -5,6 +5,7 @@
 // it.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -32,13 +33,23 @@ class Machine {
   friend class ModelSyscalls;
 
   struct Process {
-    Process(Kernel& kernel, InodeNumber directory) : files(kernel), cwd(directory) {}
+    Process(Kernel& kernel, InodeNumber directory)
+        : files(kernel), cwd(directory), inbox_wait(kernel.scheduler, "a file from a process") {}
     files_struct files;
-    InodeNumber cwd;
+    InodeNumber cwd;               // with a reference
+    std::deque<FileHandle> inbox;  // in flight to it, each with a reference
+    WaitQueue inbox_wait;
+    bool gone = false;
     player::ProcessState state;
     unsigned running = 0;  // tasks that have not ended
     bool killed = false;
     std::vector<Task*> tasks;
+  };
+  // A forked process that does nothing.
+  struct Child {
+    explicit Child(Kernel& kernel) : files(kernel) {}
+    files_struct files;
+    bool alive = true;
   };
   struct PlayedTask {
     PlayedTask(Machine& owner, size_t task_index);
@@ -60,6 +71,8 @@ class Machine {
   static void power_off(void* machine);
   void start_tasks();
   void task_ended(Process& process);
+  void exit_process(Process& process);
+  int end_child(size_t child);  // -ESRCH
   // Ends the current task if its process was killed: does not return then.
   void leave_if_killed(Process& process);
   Process& process_of(size_t task) { return *processes_[scenario_.tasks[task].process]; }
@@ -77,6 +90,7 @@ class Machine {
   Kernel kernel_;
   InodeNumber cache_directory_ = 0;
   std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<std::unique_ptr<Child>> children_;  // by the scenario's index; null: not forked yet
   std::vector<std::unique_ptr<PlayedTask>> tasks_;
   std::vector<BarrierState> barriers_;
   std::vector<VolumeHandle> volumes_;

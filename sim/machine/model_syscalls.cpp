@@ -12,6 +12,8 @@
 namespace coldread::sim {
 namespace {
 
+constexpr uint32_t kLargeFile = 0100000;  // O_LARGEFILE, which a 64-bit kernel adds by itself
+
 int whence_number(scenario::LseekWhence whence) {
   switch (whence) {
     case scenario::LseekWhence::set:
@@ -67,12 +69,15 @@ bool ModelSyscalls::has_cookie(int cookie) const {
   return static_cast<bool>(machine_.cookies_[static_cast<size_t>(cookie)].handle);
 }
 
-int64_t ModelSyscalls::open_device(int flags) {
+int64_t ModelSyscalls::open_device(int flags, bool capable) {
   Kernel& k = machine_.kernel_;
+  Task& task = *k.scheduler.current();
   const int fd = get_unused_fd_flags(k, static_cast<uint32_t>(flags));
   if (fd < 0) return finish(fd);
   FileHandle file;
-  const int error = cachefiles_daemon_open(k, static_cast<uint32_t>(flags), &file);
+  task.capable = capable;
+  const int error = cachefiles_daemon_open(k, static_cast<uint32_t>(flags) | kLargeFile, &file);
+  task.capable = true;
   if (error < 0) {
     put_unused_fd(k, fd);
     return finish(error);
@@ -86,15 +91,15 @@ int64_t ModelSyscalls::close(int fd) {
 }
 
 int64_t ModelSyscalls::read(int fd, std::span<std::byte> data) {
-  return finish(sys_read(machine_.kernel_, fd, {data.data(), data.size()}));
+  return finish(sys_read(machine_.kernel_, fd, user_buffer(data)));
 }
 
 int64_t ModelSyscalls::write(int fd, std::span<const std::byte> data) {
-  return finish(sys_write(machine_.kernel_, fd, data));
+  return finish(sys_write(machine_.kernel_, fd, user_data(data)));
 }
 
 int64_t ModelSyscalls::pwrite(int fd, std::span<const std::byte> data, uint64_t offset) {
-  return finish(sys_pwrite(machine_.kernel_, fd, data, static_cast<int64_t>(offset)));
+  return finish(sys_pwrite(machine_.kernel_, fd, user_data(data), static_cast<int64_t>(offset)));
 }
 
 int64_t ModelSyscalls::lseek(int fd, int64_t offset, scenario::LseekWhence whence) {

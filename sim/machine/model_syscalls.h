@@ -4,17 +4,22 @@
 // the Machine outlives it. A call of a killed process' task does not return.
 #pragma once
 
+#include "kernelmodel/kernel/file.h"
 #include "sim/player/syscalls.h"
 
 namespace coldread::sim {
 
 class Machine;
 
+// The memory of a call as the kernel sees it: ModelSyscalls::bad_memory() faults.
+UserBuffer user_buffer(std::span<std::byte> data);
+UserData user_data(std::span<const std::byte> data);
+
 class ModelSyscalls final : public player::Syscalls {
  public:
   ModelSyscalls(Machine& machine, size_t task) : machine_(machine), task_(task) {}
 
-  int64_t open_device(int flags) override;
+  int64_t open_device(int flags, bool capable) override;
   int64_t close(int fd) override;
   int64_t read(int fd, std::span<std::byte> data) override;
   int64_t write(int fd, std::span<const std::byte> data) override;
@@ -22,6 +27,23 @@ class ModelSyscalls final : public player::Syscalls {
   int64_t lseek(int fd, int64_t offset, scenario::LseekWhence whence) override;
   int64_t ioctl(int fd, uint32_t request, uint64_t argument) override;
   int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) override;
+
+  std::span<std::byte> bad_memory(uint64_t size) override;
+
+  // model_process.cpp
+  int64_t dup(int fd) override;
+  int64_t fork(int child) override;
+  int64_t end_child(int child) override;
+  int64_t send_fd(int fd, int process) override;
+  int64_t receive_fd() override;
+  int64_t chdir(const char* path) override;
+  int64_t limit_files(uint64_t nofile) override;
+  int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) override;
+  int64_t fsync(int fd) override;
+  int64_t ftruncate(int fd, int64_t length) override;
+  int64_t fallocate(int fd, int64_t offset, int64_t length) override;
+  int64_t mmap(int fd, uint64_t length, uint32_t prot) override;
+  int64_t fcntl(int fd, scenario::FcntlCommand command, uint64_t argument) override;
 
   int64_t acquire_volume(int volume) override;
   int64_t relinquish_volume(int volume, bool invalidate) override;

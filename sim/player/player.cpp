@@ -144,7 +144,8 @@ int64_t TaskPlayer::execute(const Step& step) {
     case Verb::kill:
       return syscalls_.kill(step.process);
     default:
-      return execute_netfs(step);
+      return step.verb >= Verb::dup && step.verb <= Verb::limit ? execute_process(step)
+                                                                : execute_netfs(step);
   }
 }
 
@@ -221,17 +222,18 @@ bool TaskPlayer::expand_text(const Step& step) {
 }
 
 int64_t TaskPlayer::do_open(const Step& step) {
-  const int64_t ret = syscalls_.open_device(step.open_flags);
-  if (ret >= 0) {
-    const std::lock_guard guard(process_.lock);
-    process_.fds[step.as] = static_cast<int>(ret);
-  }
-  return ret;
+  return name_fd(step.as, syscalls_.open_device(step.open_flags, step.capable));
+}
+
+std::span<std::byte> TaskPlayer::memory(const Step& step, uint64_t length) {
+  return step.bad_buffer ? syscalls_.bad_memory(length) : buffer_.get(length);
 }
 
 int64_t TaskPlayer::do_command(const Step& step) {
   if (!find_fd(step.fd) || !expand_text(step)) return 0;
-  const int64_t ret = syscalls_.write(fd_, std::as_bytes(std::span(text_)));
+  const int64_t ret =
+      syscalls_.write(fd_, step.bad_buffer ? std::span<const std::byte>(memory(step, text_.size()))
+                                           : std::as_bytes(std::span(text_)));
   // Transcripts must not depend on the directory's name, so its placeholder is what counts.
   auto asked = static_cast<int64_t>(text_.size());
   int64_t shift = 0;
@@ -261,7 +263,7 @@ void TaskPlayer::remember(const Message& message) {
 
 int64_t TaskPlayer::do_read_message(const Step& step) {
   if (!find_fd(step.fd)) return 0;
-  const int64_t ret = syscalls_.read(fd_, buffer_.get(step.buffer_size));
+  const int64_t ret = syscalls_.read(fd_, memory(step, step.buffer_size));
   if (ret <= 0) return ret;
   const auto data = buffer_.current().first(static_cast<size_t>(ret));
   const auto message = decode_message(data);
@@ -285,8 +287,8 @@ int64_t TaskPlayer::do_poll(const Step& step) {
   return ret == 0 ? 0 : 1;
 }
 
-void TaskPlayer::load_blob(int blob, uint64_t offset, uint64_t length) {
-  const std::span<std::byte> to = buffer_.get(length);
+void TaskPlayer::load_blob(int blob, uint64_t offset, uint64_t length, uint32_t misalign) {
+  const std::span<std::byte> to = buffer_.get(length + misalign).subspan(misalign);
   const auto& bytes = scenario_.blobs[static_cast<size_t>(blob)].bytes;
   const uint64_t from = std::min<uint64_t>(offset, bytes.size());
   const uint64_t inside = std::min<uint64_t>(length, bytes.size() - from);
@@ -296,9 +298,11 @@ void TaskPlayer::load_blob(int blob, uint64_t offset, uint64_t length) {
 
 int64_t TaskPlayer::do_write(const Step& step) {
   if (!find_fd(step.fd)) return 0;
-  load_blob(step.blob, step.blob_offset, step.length);
-  return step.verb == Verb::write ? syscalls_.write(fd_, buffer_.current())
-                                  : syscalls_.pwrite(fd_, buffer_.current(), step.offset);
+  load_blob(step.blob, step.blob_offset, step.length, step.misalign);
+  const std::span<const std::byte> data =
+      step.bad_buffer ? memory(step, step.length) : buffer_.current().subspan(step.misalign);
+  return step.verb == Verb::write ? syscalls_.write(fd_, data)
+                                  : syscalls_.pwrite(fd_, data, step.offset);
 }
 
 // fd_ and message_ := what READ_COMPLETE goes to and what it answers.

@@ -56,6 +56,9 @@ class TaskPlayer {
   // Executes the verb and fills current(); returns the call's result.
   int64_t execute(const scenario::Step& step);
   int64_t execute_netfs(const scenario::Step& step);
+  int64_t execute_process(const scenario::Step& step);  // process_calls.cpp
+  int64_t execute_misuse(const scenario::Step& step);
+  int64_t name_fd(const std::string& name, int64_t fd);
   Record& current() { return records_.back(); }
 
   // Each takes what it needs from process_ and returns false, with "skipped" set, if it is not
@@ -93,7 +96,10 @@ class TaskPlayer {
 
   // Keeps what an OPEN message brought.
   void remember(const Message& message);
-  void load_blob(int blob, uint64_t offset, uint64_t length);  // into buffer_
+  // Fills buffer_, from its byte `misalign` on.
+  void load_blob(int blob, uint64_t offset, uint64_t length, uint32_t misalign = 0);
+  // The memory a step hands to the kernel: buffer_, or memory that is none.
+  std::span<std::byte> memory(const scenario::Step& step, uint64_t length);
 
   const scenario::Scenario& scenario_;
   const scenario::TaskSpec& task_;

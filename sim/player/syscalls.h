@@ -5,7 +5,7 @@
 // module. Every call returns a value >= 0 or a negative errno, exactly as the kernel in question
 // answers, and blocks as long as that kernel blocks. Descriptors are numbered as in a fresh process
 // that has 0, 1 and 2 open: the lowest free number, so that both kernels' transcripts show the same
-// ones. Data buffers are aligned to 4096 bytes.
+// ones. Data buffers are aligned to 4096 bytes unless a step wants it otherwise.
 //
 // Thread rules: only the task that owns the object calls it. On the model a call may never return
 // (a hang drops the stack), so callers keep nothing that owns memory in local variables across one.
@@ -42,7 +42,8 @@ class Syscalls {
   // --- a process' system calls ---
   // Beside the driver's own errnos (kernelmodel/cachefiles/internal.h) the VFS' (kernel/file.h):
   // -EBADF, -EINVAL, -ESPIPE, -ENOTTY, -EMFILE. read, write, pwrite: bytes transferred.
-  virtual int64_t open_device(int flags) = 0;  // open("/dev/cachefiles")
+  // open("/dev/cachefiles"), with or without CAP_SYS_ADMIN.
+  virtual int64_t open_device(int flags, bool capable) = 0;
   virtual int64_t close(int fd) = 0;
   virtual int64_t read(int fd, std::span<std::byte> data) = 0;
   virtual int64_t write(int fd, std::span<const std::byte> data) = 0;
@@ -54,6 +55,31 @@ class Syscalls {
   // serving has ended and nothing more can happen without this task: how a ready-made daemon knows
   // that it may go home.
   virtual int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) = 0;
+
+  // Memory that is none: a copy from or to it is -EFAULT. Good until the task ends.
+  virtual std::span<std::byte> bad_memory(uint64_t size) = 0;
+
+  // --- what processes do with files and with themselves ---
+  virtual int64_t dup(int fd) = 0;  // the new descriptor
+  // A child that has all descriptors of this process and does nothing. It outlives its parent: it
+  // ends with end_child(), or when all tasks have ended. Children are named by index.
+  virtual int64_t fork(int child) = 0;
+  // Ends it and waits until it is gone. -ESRCH: there is none.
+  virtual int64_t end_child(int child) = 0;
+  // SCM_RIGHTS. Every process has one socket on which it receives; what nobody has received goes
+  // when the process ends. receive_fd waits for the first and answers the new descriptor; -EMFILE:
+  // there was no room for it, it is lost.
+  virtual int64_t send_fd(int fd, int process) = 0;
+  virtual int64_t receive_fd() = 0;
+  virtual int64_t chdir(const char* path) = 0;       // of the whole process
+  virtual int64_t limit_files(uint64_t nofile) = 0;  // RLIMIT_NOFILE of the process
+  virtual int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) = 0;
+  virtual int64_t fsync(int fd) = 0;
+  virtual int64_t ftruncate(int fd, int64_t length) = 0;
+  virtual int64_t fallocate(int fd, int64_t offset, int64_t length) = 0;  // mode 0
+  // MAP_SHARED at no address in particular; `prot`: PROT_READ | PROT_WRITE. 0, no address.
+  virtual int64_t mmap(int fd, uint64_t length, uint32_t prot) = 0;
+  virtual int64_t fcntl(int fd, scenario::FcntlCommand command, uint64_t argument) = 0;
 
   // --- the netfs' calls into fscache ---
   // Indices are those of the scenario; sizes, offsets and lengths are bytes. A volume or cookie

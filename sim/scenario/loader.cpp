@@ -176,6 +176,7 @@ void read_steps(Fields& fields, Scenario& scenario) {
   check_names(scenario);
   check_kills(scenario);
   resolve_barriers(scenario, names);
+  resolve_children(scenario, names);
   if (const auto expect = fields.find("expect")) {
     check_final_expectation(*expect, names);
     scenario.expect = expect->json();

@@ -25,6 +25,27 @@ bool uses_fd(Verb verb) {
     case Verb::lseek:
     case Verb::complete:
     case Verb::serve:
+    case Verb::dup:
+    case Verb::send_fd:
+    case Verb::ioctl:
+    case Verb::pread:
+    case Verb::fsync:
+    case Verb::ftruncate:
+    case Verb::fallocate:
+    case Verb::mmap:
+    case Verb::fcntl:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool gives_fd(Verb verb) {
+  switch (verb) {
+    case Verb::open:
+    case Verb::read_message:
+    case Verb::dup:
+    case Verb::receive_fd:
       return true;
     default:
       return false;
@@ -33,7 +54,7 @@ bool uses_fd(Verb verb) {
 
 // The names that the steps of one process give.
 struct Given {
-  std::vector<std::string> files;  // by open, and by messages that may bring one
+  std::vector<std::string> files;  // by calls, and by messages that may bring one
   std::vector<std::string> messages;
 };
 
@@ -45,16 +66,17 @@ void need_name(const std::vector<std::string>& names, const std::string& name, c
 }
 
 void check_text(const Step& step, const Given& given) {
+  const char* member = step.verb == Verb::chdir ? "path" : "text";
   const auto use = [&](std::string_view name, std::string_view field) {
     if (name.empty()) return std::string();
-    need_name(given.messages, std::string(name), step, "text",
+    need_name(given.messages, std::string(name), step, member,
               "the name of a message that a step of the same process reads");
-    need_name(placeholder_fields(), std::string(field), step, "text", "a field of a message");
+    need_name(placeholder_fields(), std::string(field), step, member, "a field of a message");
     return std::string();
   };
   if (!expand_placeholders(step.text, use))
     throw BadInput{
-        member_pointer(step, "text"),
+        member_pointer(step, member),
         "expected \"{CACHE}\" or \"{message.field}\" where there are braces (other braces: "
         "\"text_hex\"), got \"" +
             step.text + "\""};
@@ -67,7 +89,8 @@ void check_step(const Step& step, const Given& given) {
   if (!step.message.empty())
     need_name(given.messages, step.message, step, "message",
               "the name of a message that a step of the same process reads");
-  if (step.verb == Verb::command && !step.raw_text) check_text(step, given);
+  if (step.verb == Verb::chdir || (step.verb == Verb::command && !step.raw_text))
+    check_text(step, given);
 }
 
 // Depth first through "meets a, then b"; throws at the first cycle.
@@ -120,7 +143,7 @@ void check_names(const Scenario& scenario) {
   std::vector<Given> given(scenario.processes.size());
   for (const TaskSpec& task : scenario.tasks)
     for (const Step& step : task.steps) {
-      if (step.verb != Verb::open && step.verb != Verb::read_message) continue;
+      if (!gives_fd(step.verb)) continue;
       given[task.process].files.push_back(step.as);
       if (step.verb == Verb::read_message) given[task.process].messages.push_back(step.as);
     }
@@ -131,6 +154,25 @@ void check_names(const Scenario& scenario) {
     }
   for (const TaskSpec& task : scenario.tasks)
     for (const Step& step : task.steps) check_step(step, given[task.process]);
+}
+
+void resolve_children(Scenario& scenario, const Names& names) {
+  scenario.children = names.children;
+  std::vector<const Step*> forked(names.children.size());
+  for (const TaskSpec& task : scenario.tasks)
+    for (const Step& step : task.steps) {
+      if (step.verb != Verb::fork) continue;
+      const Step*& first = forked[static_cast<size_t>(step.child)];
+      if (first != nullptr)
+        throw BadInput{step.pointer, "expected a name that no other child has, got \"" +
+                                         names.children[static_cast<size_t>(step.child)] + "\""};
+      first = &step;
+    }
+  for (const TaskSpec& task : scenario.tasks)
+    for (const Step& step : task.steps)
+      if (step.verb == Verb::end_child && forked[static_cast<size_t>(step.child)] == nullptr)
+        throw BadInput{step.pointer, "expected the name of a child that a step forks, got \"" +
+                                         names.children[static_cast<size_t>(step.child)] + "\""};
 }
 
 void resolve_barriers(Scenario& scenario, const Names& names) {

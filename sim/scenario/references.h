@@ -13,9 +13,12 @@ void check_names(const Scenario& scenario);
 // may meet two barriers in different orders.
 void resolve_barriers(Scenario& scenario, const Names& names);
 
-// Calls use(name, field) for every "{name.field}" in the text of a command, and replaces each
-// placeholder by what it returns; "{CACHE}" comes as ("", "CACHE"). Returns nothing if `text` has a
-// brace that belongs to no placeholder.
+// Fills Scenario::children. Every child is forked by exactly one step.
+void resolve_children(Scenario& scenario, const Names& names);
+
+// Calls use(name, field) for every "{name.field}" in the text of a command or path, and replaces
+// each placeholder by what it returns; "{CACHE}" comes as ("", "CACHE"). Returns nothing if `text`
+// has a brace that belongs to no placeholder.
 std::optional<std::string> expand_placeholders(
     std::string_view text,
     const std::function<std::string(std::string_view name, std::string_view field)>& use);

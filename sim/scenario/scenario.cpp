@@ -28,6 +28,34 @@ const char* verb_name(Verb verb) {
       return "complete";
     case Verb::serve:
       return "serve";
+    case Verb::dup:
+      return "dup";
+    case Verb::fork:
+      return "fork";
+    case Verb::end_child:
+      return "end_child";
+    case Verb::send_fd:
+      return "send_fd";
+    case Verb::receive_fd:
+      return "receive_fd";
+    case Verb::ioctl:
+      return "ioctl";
+    case Verb::pread:
+      return "pread";
+    case Verb::fsync:
+      return "fsync";
+    case Verb::ftruncate:
+      return "ftruncate";
+    case Verb::fallocate:
+      return "fallocate";
+    case Verb::mmap:
+      return "mmap";
+    case Verb::fcntl:
+      return "fcntl";
+    case Verb::chdir:
+      return "chdir";
+    case Verb::limit:
+      return "limit";
     case Verb::acquire_volume:
       return "acquire_volume";
     case Verb::relinquish_volume:

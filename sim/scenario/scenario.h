@@ -62,6 +62,21 @@ enum class Verb : uint8_t {
   lseek,
   complete,
   serve,
+  // What any process does with its files and with itself.
+  dup,
+  fork,
+  end_child,
+  send_fd,
+  receive_fd,
+  ioctl,
+  pread,
+  fsync,
+  ftruncate,
+  fallocate,
+  mmap,
+  fcntl,
+  chdir,
+  limit,
   // The netfs' calls.
   acquire_volume,
   relinquish_volume,
@@ -92,6 +107,7 @@ std::string key_text(std::span<const std::byte> key);
 std::string hex_text(std::span<const std::byte> bytes);
 
 enum class LseekWhence : uint8_t { set, cur, end, data, hole };
+enum class FcntlCommand : uint8_t { getfd, setfd, getfl, setfl };
 enum class HoleMode : uint8_t { ignore, clear, fail };  // enum netfs_read_from_hole
 
 inline constexpr uint32_t kSubrequestOndemand = 1;     // NETFS_SREQ_ONDEMAND
@@ -108,11 +124,12 @@ struct Step {
   std::string pointer;  // JSON pointer of the step in its file
   int setup_turn = -1;  // >= 0: a setup step, executed in this global order
 
-  std::string fd = "dev";         // an open file by name: "dev", or the message that brought it;
-                                  // complete: "" = the file of the message's object
-  std::string as;                 // open, read_message: the name given to what comes back
-  std::string message;            // copen, complete: the message answered
-  std::string text;               // command: with placeholders "{m.id}", "{CACHE}" ...
+  std::string fd = "dev";  // an open file by name: "dev", or the message that brought it;
+                           // complete: "" = the file of the message's object
+  std::string as;          // open, read_message, dup, receive_fd: the name of what comes
+  std::string message;     // copen, complete: the message answered
+  // command, chdir (its path): with placeholders "{m.id}", "{CACHE}" ...
+  std::string text;
   bool raw_text = false;          // command: bytes as they are, no placeholders (text_hex)
   std::optional<uint64_t> id;     // complete, copen: a raw id instead of a message's
   std::optional<int64_t> answer;  // copen: size in bytes or negative errno
@@ -133,14 +150,21 @@ struct Step {
   int64_t timeout_ms = -1;      // poll: -1 for ever; sleep: how long
   LseekWhence whence = LseekWhence::set;
   HoleMode hole = HoleMode::fail;
-  int open_flags = 0;                // O_RDWR ...
+  int open_flags = 0;       // O_RDWR ...
+  bool capable = true;      // open: the caller has CAP_SYS_ADMIN
+  bool bad_buffer = false;  // the user's memory cannot be reached
+  uint32_t misalign = 0;    // write, pwrite: bytes by which the memory misses 4096
+  uint32_t request = 0;     // ioctl
+  uint64_t argument = 0;    // ioctl, fcntl
+  FcntlCommand fcntl = FcntlCommand::getfd;
+  int child = -1;                    // fork, end_child: index into Scenario::children
   bool modify = false;               // use_cookie: will_modify
   bool retire = false;               // relinquish_cookie
   bool invalidate = false;           // relinquish_volume
   std::optional<uint64_t> new_size;  // invalidate, resize, unuse_cookie
   DiskCall disk;                     // disk; its contents are those of blob
   int barrier = -1;                  // index into Scenario::barriers
-  int process = -1;                  // kill: index into Scenario::processes
+  int process = -1;                  // kill, send_fd: index into Scenario::processes
 
   nlohmann::json expect;  // as written; null: the verb's own idea of success (check.h)
 };
@@ -167,6 +191,7 @@ struct Scenario {
   std::vector<Volume> volumes;
   std::vector<Cookie> cookies;
   std::vector<std::string> processes;
+  std::vector<std::string> children;  // by fork; each is forked once
   std::vector<TaskSpec> tasks;
   std::vector<Barrier> barriers;
   int setup_turns = 0;

@@ -13,7 +13,8 @@ namespace {
 const std::vector<VerbReader>& all_verbs() {
   static const std::vector<VerbReader> kAll = [] {
     std::vector<VerbReader> all;
-    for (const auto verbs : {daemon_verbs(), netfs_verbs(), disk_verbs(), play_verbs()})
+    for (const auto verbs :
+         {daemon_verbs(), process_verbs(), netfs_verbs(), disk_verbs(), play_verbs()})
       all.insert(all.end(), verbs.begin(), verbs.end());
     return all;
   }();

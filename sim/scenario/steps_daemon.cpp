@@ -18,11 +18,14 @@ void read_open(Reader r) {
   r.step.open_flags = O_RDWR;
   if (const auto node = r.fields.find("flags"))
     r.step.open_flags = kFlags[node->one_of({"rdwr", "rdonly", "wronly"}, "an open mode")];
+  if (r.fields.boolean_or("nonblock", false)) r.step.open_flags |= O_NONBLOCK;
+  r.step.capable = r.fields.boolean_or("capable", true);
   r.step.as = r.fields.name_or("as", "dev");
 }
 
 void read_command(Reader r) {
   r.read_fd();
+  r.read_buffer();
   if (r.fields.first_of("text", "text_hex")) {
     r.step.text = r.fields.need("text").string(kMaxCommand);
     return;
@@ -64,6 +67,7 @@ void read_read_message(Reader r) {
   r.read_fd();
   r.step.buffer_size = static_cast<uint32_t>(r.fields.number_or("size", 1024, kMaxMessageBuffer));
   r.step.as = r.fields.name_or("as", "m");
+  r.read_buffer();
 }
 
 void read_poll(Reader r) {
@@ -79,15 +83,26 @@ void read_close(Reader r) {
   r.read_fd();
 }
 
+// Whether the memory can be reached, and how it lies.
+void read_memory(Reader r) {
+  r.read_buffer();
+  const auto misalign = r.fields.find("misalign");
+  if (!misalign) return;
+  if (r.step.bad_buffer) r.fields.node().fail("either \"buffer\" or \"misalign\"", "both");
+  r.step.misalign = static_cast<uint32_t>(misalign->number(kPage - 1));
+}
+
 void read_write(Reader r) {
   r.step.fd = r.fields.need("fd").name();
   r.read_source(0);
+  read_memory(r);
 }
 
 void read_pwrite(Reader r) {
   r.step.fd = r.fields.need("fd").name();
   r.step.offset = r.fields.number_or("offset", 0, UINT64_MAX);
   r.read_source(r.step.offset);
+  read_memory(r);
 }
 
 void read_lseek(Reader r) {

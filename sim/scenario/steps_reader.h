@@ -33,6 +33,11 @@ struct Reader {
         static_cast<int>(fields.need("cookie").one_of(names.cookies, "the name of a cookie"));
   }
   void read_fd() const { step.fd = fields.name_or("fd", "dev"); }
+  // "buffer": "bad"
+  void read_buffer() const {
+    if (const auto node = fields.find("buffer"))
+      step.bad_buffer = node->one_of({"bad"}, "a kind of buffer") == 0;
+  }
   void read_new_size(bool needed) const {
     if (needed)
       step.new_size = fields.need("new_size").number(kMaxObject);
@@ -62,9 +67,10 @@ struct VerbReader {
   Verb verb;
   void (*read)(Reader);
 };
-// By who calls: steps_daemon.cpp, steps_netfs.cpp, steps_disk.cpp, steps_play.cpp. In the order of
-// the enum.
+// By who calls: steps_daemon.cpp, steps_process.cpp, steps_netfs.cpp, steps_disk.cpp,
+// steps_play.cpp. In the order of the enum.
 std::span<const VerbReader> daemon_verbs();
+std::span<const VerbReader> process_verbs();
 std::span<const VerbReader> netfs_verbs();
 std::span<const VerbReader> disk_verbs();
 std::span<const VerbReader> play_verbs();

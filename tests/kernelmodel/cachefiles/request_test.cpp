@@ -111,9 +111,9 @@ TEST_F(Requests, ASecondAnswerIsAReport) {
 
 TEST_F(Requests, OnlyRootMayOpenTheDevice) {
   run([&] {
-    kernel_.capable = false;
+    scheduler_.current()->capable = false;
     EXPECT_EQ(open_device(), -EPERM);
-    kernel_.capable = true;
+    scheduler_.current()->capable = true;
     EXPECT_EQ(open_device(), 3);
     EXPECT_EQ(open_device(), -EBUSY);
   });

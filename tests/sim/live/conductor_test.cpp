@@ -113,6 +113,26 @@ TEST_F(ConductorRun, SleepIsNoHang) {
   EXPECT_FALSE(played->transcript.report);
 }
 
+TEST_F(ConductorRun, AChildThatNobodyEndsEndsWithTheRun) {
+  const auto played = play(R"({"a": [{"do": "fork", "as": "x"}, {"do": "sleep", "ms": 20}],
+                               "b": [{"do": "sleep", "ms": 0}]})");
+  ASSERT_TRUE(played) << played.error();
+  EXPECT_FALSE(played->transcript.report);
+  EXPECT_EQ(played->transcript.tasks.at("a")[0]["ret"], 0);
+}
+
+TEST_F(ConductorRun, AChildSurvivesItsParentAndIsEndedByAnother) {
+  const auto played = play(R"({
+      "a": [{"do": "fork", "as": "x"}, {"do": "barrier", "name": "n"},
+            {"do": "sleep", "ms": 86400000}],
+      "b": [{"do": "barrier", "name": "n"}, {"do": "kill", "task": "a"}, {"do": "settle"},
+            {"do": "end_child", "child": "x"}, {"do": "end_child", "child": "x"}]})");
+  ASSERT_TRUE(played) << played.error();
+  const auto& records = played->transcript.tasks.at("b");
+  EXPECT_EQ(records.at(3)["ret"], 0);
+  EXPECT_EQ(records.at(4)["errno"], "ESRCH");
+}
+
 TEST(TaskProcess, FilesGetTheNumbersOfAFreshProcess) {
   const pid_t child = fork();
   if (child == 0) {

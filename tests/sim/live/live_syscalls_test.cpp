@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,7 +32,7 @@ class LiveCalls : public testing::Test {
   }
   ~LiveCalls() override { close(quiet_); }
 
-  LiveSyscalls task(size_t index) { return {scenario_, *board_, index, -1, quiet_}; }
+  LiveSyscalls task(size_t index) { return {scenario_, *board_, index, -1, quiet_, nullptr}; }
 
   scenario::Scenario scenario_;
   SharedBoard board_;
@@ -48,6 +52,91 @@ TEST_F(LiveCalls, AnswersAreValuesOrNegativeErrno) {
   EXPECT_EQ(calls.lseek(ends[0], 0, scenario::LseekWhence::set), -ESPIPE);
   EXPECT_EQ(calls.close(ends[0]), 0);
   EXPECT_EQ(calls.close(ends[1]), 0);
+}
+
+TEST_F(LiveCalls, BadMemoryFaults) {
+  LiveSyscalls calls = task(0);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(calls.write(ends[1], calls.bad_memory(8)), -EFAULT);
+  EXPECT_EQ(write(ends[1], "12345678", 8), 8);
+  EXPECT_EQ(calls.read(ends[0], calls.bad_memory(8)), -EFAULT);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(calls.bad_memory(8).data()) % 4096, 0u);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(LiveCalls, FilesTravelBetweenProcesses) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  const std::vector<Inbox> inboxes = {{-1, -1}, {ends[0], ends[1]}};
+  LiveSyscalls sender = task(0);
+  LiveSyscalls receiver = task(1);
+  EXPECT_EQ(receiver.receive_fd(), -EBADF) << "no sockets yet";
+  sender.use_inboxes(inboxes);
+  receiver.use_inboxes(inboxes);
+  int file[2];
+  ASSERT_EQ(pipe(file), 0);
+  EXPECT_EQ(sender.send_fd(999, 1), -EBADF);
+  EXPECT_EQ(sender.send_fd(file[1], 1), 0);
+  EXPECT_EQ(sender.send_fd(file[0], 1), 0);
+  close(file[1]);
+  const int64_t got = receiver.receive_fd();
+  ASSERT_GE(got, 0);
+  EXPECT_EQ(write(static_cast<int>(got), "x", 1), 1) << "it was kept open on its way";
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_EQ(receiver.limit_files(3), 0);
+  EXPECT_EQ(receiver.receive_fd(), -EMFILE);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  close(ends[0]);
+  EXPECT_EQ(sender.send_fd(file[0], 1), -EPIPE);
+  for (const int fd : {static_cast<int>(got), file[0], ends[1]}) close(fd);
+}
+
+TEST_F(LiveCalls, OtherCallsOnFiles) {
+  LiveSyscalls calls = task(0);
+  const int fd = memfd_create("file", MFD_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(calls.ftruncate(fd, 10), 0);
+  EXPECT_EQ(calls.fallocate(fd, 0, 20), 0);
+  std::array<std::byte, 30> data{};
+  EXPECT_EQ(calls.pread(fd, data, 5), 15);
+  EXPECT_EQ(calls.fsync(fd), 0);
+  EXPECT_EQ(calls.mmap(fd, 20, PROT_READ), 0);
+  EXPECT_EQ(calls.mmap(fd, 0, PROT_READ), -EINVAL);
+  EXPECT_EQ(calls.fcntl(fd, scenario::FcntlCommand::getfd, 0), FD_CLOEXEC);
+  const int64_t copy = calls.dup(fd);
+  EXPECT_EQ(calls.fcntl(static_cast<int>(copy), scenario::FcntlCommand::setfl, O_NONBLOCK), 0);
+  EXPECT_NE(calls.fcntl(fd, scenario::FcntlCommand::getfl, 0) & O_NONBLOCK, 0);
+  EXPECT_EQ(calls.close(static_cast<int>(copy)), 0);
+  EXPECT_EQ(calls.close(fd), 0);
+}
+
+TEST_F(LiveCalls, ADirectoryIsTheWholeProcess) {
+  LiveSyscalls calls = task(0);
+  const int before = open(".", O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(calls.chdir("/"), 0);
+  EXPECT_EQ(calls.chdir("no-such-directory"), -ENOENT);
+  std::array<char, 8> name{};
+  EXPECT_STREQ(getcwd(name.data(), name.size()), "/");
+  EXPECT_EQ(fchdir(before), 0);
+  close(before);
+}
+
+TEST_F(LiveCalls, AChildHoldsTheFilesUntilItIsEnded) {
+  LiveSyscalls calls = task(0);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(calls.end_child(0), -ESRCH);
+  EXPECT_EQ(calls.fork(0), 0);
+  close(ends[1]);
+  EXPECT_EQ(calls.poll(ends[0], POLLIN, 0, false), 0) << "the child could still write";
+  EXPECT_EQ(calls.end_child(0), 0);
+  EXPECT_EQ(calls.poll(ends[0], POLLIN, 0, false), POLLHUP) << "all its files are closed";
+  EXPECT_EQ(calls.end_child(0), -ESRCH);
+  waitpid(board_->children[0].pid, nullptr, 0);
+  close(ends[0]);
 }
 
 TEST_F(LiveCalls, NetfsCallsWithoutAModuleAreRefused) {

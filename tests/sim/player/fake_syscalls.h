@@ -32,7 +32,9 @@ class FakeSyscalls : public Syscalls {
   int64_t size = 0;
   bool aligned = true;
 
-  int64_t open_device(int flags) override { return called("open", {flags}, 3); }
+  int64_t open_device(int flags, bool capable) override {
+    return called("open", {flags, capable}, 3);
+  }
   int64_t close(int fd) override { return called("close", {fd}, 0); }
   int64_t read(int fd, std::span<std::byte> data) override {
     const int64_t ret =
@@ -62,6 +64,37 @@ class FakeSyscalls : public Syscalls {
   int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) override {
     return called("poll", {fd, events, timeout_ms, until_quiet},
                   until_quiet && incoming.empty() ? 0 : POLLIN);
+  }
+
+  std::span<std::byte> bad_memory(uint64_t bytes) override {
+    calls.push_back("bad_memory " + std::to_string(bytes));
+    return {bad_.data(), bytes};
+  }
+  int64_t dup(int fd) override { return called("dup", {fd}, 7); }
+  int64_t fork(int child) override { return called("fork", {child}, 0); }
+  int64_t end_child(int child) override { return called("end_child", {child}, 0); }
+  int64_t send_fd(int fd, int process) override { return called("send_fd", {fd, process}, 0); }
+  int64_t receive_fd() override { return called("receive_fd", {}, 8); }
+  int64_t chdir(const char* path) override {
+    calls.push_back(std::string("chdir ") + path);
+    return answer("chdir", 0);
+  }
+  int64_t limit_files(uint64_t nofile) override { return called("limit", {nofile}, 0); }
+  int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) override {
+    return called("pread", {fd, data.size(), offset}, static_cast<int64_t>(data.size()));
+  }
+  int64_t fsync(int fd) override { return called("fsync", {fd}, 0); }
+  int64_t ftruncate(int fd, int64_t length) override {
+    return called("ftruncate", {fd, length}, 0);
+  }
+  int64_t fallocate(int fd, int64_t offset, int64_t length) override {
+    return called("fallocate", {fd, offset, length}, 0);
+  }
+  int64_t mmap(int fd, uint64_t length, uint32_t prot) override {
+    return called("mmap", {fd, length, prot}, 0);
+  }
+  int64_t fcntl(int fd, scenario::FcntlCommand command, uint64_t argument) override {
+    return called("fcntl", {fd, static_cast<int>(command), argument}, 0);
   }
 
   int64_t acquire_volume(int volume) override { return called("acquire_volume", {volume}, 0); }
@@ -158,6 +191,7 @@ class FakeSyscalls : public Syscalls {
     aligned = aligned && reinterpret_cast<uintptr_t>(data.data()) % 4096 == 0;
   }
 
+  std::vector<std::byte> bad_ = std::vector<std::byte>(65536, std::byte{'!'});
   uint64_t sequence_ = 0;
 };
 

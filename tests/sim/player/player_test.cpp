@@ -25,7 +25,21 @@ nlohmann::json last(Stage& stage) {
 
 TEST(Player, EachVerbIsItsCall) {
   const std::pair<const char*, const char*> verbs[] = {
-      {R"({"do": "open", "flags": "rdonly"})", "open 0"},
+      {R"({"do": "open", "flags": "rdonly"})", "open 0 1"},
+      {R"({"do": "open", "flags": "wronly", "nonblock": true, "capable": false})", "open 2049 0"},
+      {R"({"do": "dup", "as": "twin"})", "dup 3"},
+      {R"({"do": "fork", "as": "child"})", "fork 0"},
+      {R"({"do": "send_fd", "to": "t"})", "send_fd 3 0"},
+      {R"({"do": "receive_fd", "as": "twin"})", "receive_fd"},
+      {R"({"do": "ioctl", "request": "0x10", "argument": 9})", "ioctl 3 16 9"},
+      {R"({"do": "pread", "offset": 5, "length": 6})", "pread 3 6 5"},
+      {R"({"do": "fsync"})", "fsync 3"},
+      {R"({"do": "ftruncate", "length": 9})", "ftruncate 3 9"},
+      {R"({"do": "fallocate", "offset": 8, "length": 9})", "fallocate 3 8 9"},
+      {R"({"do": "mmap", "length": 9, "prot": ["read", "write"]})", "mmap 3 9 3"},
+      {R"({"do": "fcntl", "command": "F_SETFL", "argument": 9})", "fcntl 3 3 9"},
+      {R"({"do": "chdir", "path": "{CACHE}/x"})", "chdir /a/cache/x"},
+      {R"({"do": "limit", "nofile": 9})", "limit 9"},
       {R"({"do": "close"})", "close 3"},
       {R"({"do": "lseek", "fd": "dev", "offset": -5, "whence": "end"})", "lseek 3 -5 2"},
       {R"({"do": "poll", "events": ["in", "out"], "timeout_ms": 7})", "poll 3 5 7 0"},
@@ -81,7 +95,8 @@ TEST(Player, OpenNamesTheFile) {
   Stage stage(R"({"do": "open", "as": "second"}, {"do": "close", "fd": "second"})");
   stage.syscalls.answers["open"] = {8};
   stage.play();
-  EXPECT_THAT(stage.syscalls.calls, ElementsAre("open " + std::to_string(O_RDWR), "close 8"));
+  EXPECT_THAT(stage.syscalls.calls,
+              ElementsAre("open " + std::to_string(O_RDWR) + " 1", "close 8"));
 }
 
 TEST(Player, AFileThatDidNotOpenIsSkipped) {
@@ -173,6 +188,47 @@ TEST(Player, WritesAreFilledWithZerosBeyondTheBlob) {
   std::string expected(reinterpret_cast<const char*>(bytes.data()) + 8192, 10000 - 8192);
   expected.resize(4096, '\0');
   EXPECT_EQ(stage.syscalls.last_data, expected);
+}
+
+TEST(Player, NewDescriptorsGetTheirNames) {
+  Stage stage(R"({"do": "dup", "as": "a"}, {"do": "receive_fd", "as": "b"},
+                 {"do": "close", "fd": "a"}, {"do": "close", "fd": "b"})");
+  stage.play();
+  EXPECT_THAT(stage.syscalls.calls, ElementsAre("dup 3", "receive_fd", "close 7", "close 8"));
+  Stage failing(R"({"do": "dup", "as": "a"}, {"do": "close", "fd": "a"})");
+  failing.syscalls.answers["dup"] = {-EMFILE};
+  EXPECT_EQ(last(failing).dump(), R"({"skipped":"no file \"a\""})");
+}
+
+TEST(Player, ChildrenAreForkedAndEnded) {
+  Stage stage(R"({"do": "fork", "as": "a"}, {"do": "fork", "as": "b"},
+                 {"do": "end_child", "child": "b"}, {"do": "end_child", "child": "a"})");
+  stage.play();
+  EXPECT_THAT(stage.syscalls.calls, ElementsAre("fork 0", "fork 1", "end_child 1", "end_child 0"));
+}
+
+TEST(Player, BadMemoryIsHandedOver) {
+  Stage write(R"({"do": "pwrite", "fd": "dev", "blob": "b", "length": 3, "buffer": "bad"})");
+  write.play();
+  EXPECT_EQ(write.syscalls.last_data, "!!!");
+  Stage command(R"({"do": "command", "text": "bind", "buffer": "bad"})");
+  command.play();
+  EXPECT_THAT(command.syscalls.calls, ElementsAre("bad_memory 4", "write 3 !!!!"));
+  Stage read(R"({"do": "read_message", "size": 9, "buffer": "bad"})");
+  read.play();
+  EXPECT_THAT(read.syscalls.calls, ElementsAre("bad_memory 9", "read 3 9"));
+  Stage pread(R"({"do": "pread", "length": 9, "buffer": "bad"})");
+  pread.play();
+  EXPECT_THAT(pread.syscalls.calls, ElementsAre("bad_memory 9", "pread 3 9 0"));
+}
+
+TEST(Player, MemoryMayBeMisaligned) {
+  Stage stage(R"({"do": "pwrite", "fd": "dev", "blob": "b", "length": 512, "misalign": 512})");
+  stage.play();
+  EXPECT_FALSE(stage.syscalls.aligned);
+  const auto& bytes = stage.scenario.blobs[0].bytes;
+  EXPECT_EQ(stage.syscalls.last_data,
+            std::string(reinterpret_cast<const char*>(bytes.data()), 512));
 }
 
 TEST(Player, SetupTurns) {

@@ -96,6 +96,26 @@ TEST(Names, OfFilesAndMessagesBelongToTheProcess) {
               HasSubstr("/tasks/a/1/fd: expected the name of a file"));
 }
 
+TEST(Names, OfFilesComeFromEveryCallThatBringsOne) {
+  const Json close = {{"do", "close"}, {"fd", "twin"}};
+  EXPECT_EQ(error({{"a", {{{"do", "open"}}, {{"do", "dup"}, {"as", "twin"}}, close}}}), "no error");
+  EXPECT_EQ(error({{"a", {{{"do", "receive_fd"}, {"as", "twin"}}, close}}}), "no error");
+  EXPECT_THAT(error({{"a", {{{"do", "fork"}, {"as", "twin"}}, close}}}),
+              HasSubstr("/tasks/a/1/fd: expected the name of a file"));
+  EXPECT_THAT(error({{"a", {{{"do", "chdir"}, {"path", "{m.id}"}}}}}),
+              HasSubstr("/tasks/a/0/path: expected the name of a message"));
+}
+
+TEST(Children, AreForkedOnceByWhomever) {
+  const Json fork = {{"do", "fork"}, {"as", "x"}};
+  const Json end = {{"do", "end_child"}, {"child", "x"}};
+  EXPECT_EQ(error({{"a", {end}}, {"b", {fork, end}}}), "no error");
+  EXPECT_EQ(error({{"a", {fork, fork}}}),
+            "t: /tasks/a/1: expected a name that no other child has, got \"x\"");
+  EXPECT_EQ(error({{"a", {end}}}),
+            "t: /tasks/a/0: expected the name of a child that a step forks, got \"x\"");
+}
+
 TEST(Placeholders, AreFoundAndReplaced) {
   std::vector<std::string> seen;
   const auto use = [&](std::string_view name, std::string_view field) {
