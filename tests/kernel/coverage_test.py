@@ -124,14 +124,15 @@ class CoverageTest(unittest.TestCase):
 
     def test_counts_only_what_agrees(self):
         passed_only = {"verdict": "passed", "agreement": "differ"}
-        failed = {"verdict": "failed", "agreement": "agree", "reason": "an expectation"}
+        failed = {"verdict": "failed", "agreement": "agree", "reason": "an expectation",
+                  "mismatches": [{"pointer": "/tasks/a/0/expect"}, {"pointer": "/expect"}]}
         done = self.coverage(self.scenario("a.json", [10]),
                              self.scenario("b.json", [11], passed_only),
                              self.scenario("c.json", [12], failed))
         self.assertEqual(done.returncode, 1)
         self.assertIn(" 1 of     5", done.stdout)
-        self.assertIn("  b.json: passed, differ\n  c.json: failed, agree: an expectation\n",
-                      done.stdout)
+        self.assertIn('  b.json: passed, differ\n  c.json: failed, agree: an expectation; '
+                      '{"pointer": "/tasks/a/0/expect"}\n', done.stdout)
 
     def test_what_no_kernel_can_play_is_no_failure(self):
         unplayable = {"verdict": "skipped", "agreement": "not_expressible"}
