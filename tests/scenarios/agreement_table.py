@@ -3,8 +3,8 @@
 
 usage: agreement_table.py COLDREAD SOURCE_DIRECTORY [--update]
 
-Plays every scenario on the model, compares it with what real kernels were recorded to answer, and counts
-by folder. Without --update: fails if the README's table says anything else.
+Plays every scenario on the model, compares it with what real kernels were recorded to answer, and
+counts by folder. Without --update: fails if the README's table says anything else.
 """
 import collections
 import json
@@ -37,12 +37,14 @@ def cells(counts):
 
 
 def table(folders, tells):
-    lines = ["| folder | tells | " + " | ".join(k + " agrees" for k in KERNELS) + " | differ | not expressible |",
+    kernels = " | ".join(k + " agrees" for k in KERNELS)
+    lines = ["| folder | tells | " + kernels + " | differ | not expressible |",
              "|---|---|---|---|---|---|"]
     total = collections.Counter()
     for name in sorted(folders):
         total.update(folders[name])
-        lines.append("| `%s/` | %s | %s |" % (name, tells.get(name, "?"), " | ".join(cells(folders[name]))))
+        counts = " | ".join(cells(folders[name]))
+        lines.append("| `%s/` | %s | %s |" % (name, tells.get(name, "?"), counts))
     lines.append("| all | | %s |" % " | ".join(cells(total)))
     return lines
 
@@ -64,7 +66,7 @@ def main(coldread, source, update):
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines[:begin + 1] + wanted + lines[end:]))
         return 0
-    print("README.md: the table of agreement should be (agreement_table.py ... --update writes it):")
+    print("README.md: the table of agreement should be (--update writes it):")
     print("\n".join(wanted))
     return 1
 
