@@ -71,7 +71,7 @@ class BenchMachine {
                     NETFS_READ_FROM_CACHE &&
                 (flags & 1u << NETFS_SREQ_ONDEMAND) == 0,
             "the daemon was not asked");
-    require(cachefiles_read(kernel_, cres, start, buffer, NETFS_READ_HOLE_FAIL) == kBlock,
+    require(cachefiles_read(kernel_, cres, start, buffer, NETFS_READ_HOLE_FAIL, false) == kBlock,
             "the read failed");
     fscache_end_operation(kernel_, cres);
   }

@@ -298,11 +298,18 @@ void cachefiles_end_operation(Kernel& k, netfs_cache_resources& cres);
 netfs_io_source cachefiles_prepare_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
                                         uint64_t* len, int64_t i_size, uint32_t* flags,
                                         uint64_t netfs_inode);
-// The bytes read (zeroed gaps included), or -ENOBUFS (cookie not usable), -ENODATA (hole mode FAIL
-// and no data at all), -ESTALE (invalidated meanwhile), the store's errno of seek and read. With
-// the hook here (v8): also cachefiles_ondemand_read()'s.
+// What a completion gets: the bytes read (a gap that was zeroed before them not included; all of
+// `data` if CLEAR zeroed that), or -ENOBUFS (cookie not usable),
+// -ENODATA (hole mode FAIL and no data at all), -ESTALE (invalidated meanwhile), the store's errno
+// of seek and read. With the hook here (v8): also cachefiles_ondemand_read()'s. Without completion
+// (`sync`) what the function returns: 0 for any success, an invalidation included.
 ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
-                        std::span<std::byte> data, netfs_read_from_hole read_hole);
+                        std::span<std::byte> data, netfs_read_from_hole read_hole, bool sync);
+// Where, from `start` on, data begins in whole blocks of `granularity` (at least the store's), and
+// how much of it there is: 0; -ENODATA: none before start + len; -ENOBUFS: cookie not usable, or
+// the store's errno of seek. *data_len is all of `len` if the data goes on behind the range.
+int cachefiles_query_occupancy(Kernel& k, netfs_cache_resources& cres, int64_t start, uint64_t len,
+                               uint64_t granularity, int64_t* data_start, uint64_t* data_len);
 // The bytes written, -ENOBUFS (cookie not usable) or the store's errno of write.
 ssize_t cachefiles_write(Kernel& k, netfs_cache_resources& cres, int64_t start,
                          std::span<const std::byte> data);

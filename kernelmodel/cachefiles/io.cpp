@@ -2,6 +2,7 @@
 //
 // Models fs/cachefiles/io.c. Direct I/O completes before it returns here: the asynchronous half of
 // the kernel's has no effect of its own.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -179,7 +180,7 @@ ssize_t skip_hole(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t beg
 }  // namespace
 
 ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
-                        std::span<std::byte> data, netfs_read_from_hole read_hole) {
+                        std::span<std::byte> data, netfs_read_from_hole read_hole, bool sync) {
   if (!fscache_wait_for_operation(k, cres, FSCACHE_WANT_READ)) return -ENOBUFS;
   k.fscache.stats.n_reads++;
   const ObjectHandle object = cachefiles_cres_object(cres);
@@ -193,7 +194,7 @@ ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
     const ssize_t gap = skip_hole(k, object, file, begin, data.size(), may_ask);
     if (gap == -ENODATA && read_hole == NETFS_READ_HOLE_CLEAR) {
       std::memset(data.data(), 0, data.size());
-      return static_cast<ssize_t>(data.size());
+      return sync ? 0 : static_cast<ssize_t>(data.size());
     }
     if (gap < 0) return gap;
     skipped = static_cast<size_t>(gap);
@@ -211,13 +212,35 @@ ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
   if (ret == 0) ret = k.store.read(file, from, data.subspan(skipped));
   if (ret < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(ret), "read");
+  } else if (sync) {
+    ret = 0;
   } else if (object->cookie->inval_counter != cres.inval_counter) {
     ret = -ESTALE;
-  } else {
-    ret += static_cast<ssize_t>(skipped);
   }
   cachefiles_put_object(k, object, "PUT ioreq");
   return ret;
+}
+
+int cachefiles_query_occupancy(Kernel& k, netfs_cache_resources& cres, int64_t start, uint64_t len,
+                               uint64_t granularity, int64_t* data_start, uint64_t* data_len) {
+  *data_start = -1;
+  *data_len = 0;
+  if (!fscache_wait_for_operation(k, cres, FSCACHE_WANT_READ)) return -ENOBUFS;
+  const ObjectHandle object = cachefiles_cres_object(cres);
+  const uint64_t block = std::max<uint64_t>(object->volume->cache->bsize, granularity);
+  const auto begin = static_cast<uint64_t>(start);
+
+  const int64_t data = look_for(k, object, cres.file, begin, Whence::data);
+  if (data < 0) return data == -ENXIO ? -ENODATA : -ENOBUFS;
+  const uint64_t from = round_up(static_cast<uint64_t>(data), block);
+  if (from >= begin + len) return -ENODATA;
+  const int64_t hole = look_for(k, object, cres.file, static_cast<uint64_t>(data), Whence::hole);
+  if (hole < 0) return hole == -ENXIO ? -ENODATA : -ENOBUFS;
+  const uint64_t to = round_down(static_cast<uint64_t>(hole), block);
+  if (to <= from) return -ENODATA;
+  *data_start = static_cast<int64_t>(from);
+  *data_len = to > begin + len ? len : to - from;
+  return 0;
 }
 
 namespace {

@@ -159,6 +159,14 @@ void update_aux(CookieHandle cookie, std::span<const std::byte> aux, const int64
   if (object_size != nullptr) cookie->object_size = *object_size;
 }
 
+// __fscache_update_cookie()
+void do_update(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
+               const int64_t* object_size) {
+  k.fscache.stats.n_updates++;
+  update_aux(cookie, aux, object_size);
+  cookie->flags.set(FSCACHE_COOKIE_NEEDS_UPDATE);
+}
+
 void unuse_cookie_locked(Kernel& k, CookieHandle cookie) {
   cookie->flags.clear(FSCACHE_COOKIE_DISABLED);
   if (!cookie->flags.test(FSCACHE_COOKIE_IS_CACHING)) return;
@@ -218,11 +226,7 @@ void fscache_use_cookie(Kernel& k, CookieHandle cookie, bool will_modify) {
 
 void fscache_unuse_cookie(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
                           const int64_t* object_size) {
-  if (!aux.empty() || object_size != nullptr) {
-    k.fscache.stats.n_updates++;
-    update_aux(cookie, aux, object_size);
-    cookie->flags.set(FSCACHE_COOKIE_NEEDS_UPDATE);
-  }
+  if (!aux.empty() || object_size != nullptr) do_update(k, cookie, aux, object_size);
   // All but the last user leave without the lock.
   int users = cookie->n_active.read();
   while (users != 1) {
@@ -267,11 +271,28 @@ void fscache_relinquish_cookie(Kernel& k, CookieHandle cookie, bool retire) {
   fscache_put_cookie(k, cookie, "PUT relnq");
 }
 
+void fscache_update_cookie(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
+                           const int64_t* object_size) {
+  if (cookie->enabled()) do_update(k, cookie, aux, object_size);
+}
+
+void fscache_note_page_release(CookieHandle cookie) {
+  if (cookie->flags.test(FSCACHE_COOKIE_HAVE_DATA) &&
+      cookie->flags.test(FSCACHE_COOKIE_NO_DATA_TO_READ)) {
+    cookie->flags.clear(FSCACHE_COOKIE_NO_DATA_TO_READ);
+  }
+}
+
 void fscache_invalidate(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
-                        int64_t new_size) {
+                        int64_t new_size, unsigned flags) {
+  if (!cookie->enabled()) return;
   k.fscache.stats.n_invalidates++;
   if (warn_on(k, cookie->flags.test(FSCACHE_COOKIE_RELINQUISHED),
               "Trying to invalidate relinquished cookie")) {
+    return;
+  }
+  if ((flags & FSCACHE_INVAL_DIO_WRITE) != 0 &&
+      cookie->flags.test_and_set(FSCACHE_COOKIE_DISABLED)) {
     return;
   }
   cookie->lock.lock();

@@ -138,6 +138,8 @@ inline constexpr uint8_t FSCACHE_ADV_SINGLE_CHUNK = 0x01;
 inline constexpr uint8_t FSCACHE_ADV_WRITE_CACHE = 0x00;
 inline constexpr uint8_t FSCACHE_ADV_WANT_CACHE_SIZE = 0x04;
 
+inline constexpr unsigned FSCACHE_INVAL_DIO_WRITE = 0x01;
+
 enum fscache_want_state : uint8_t { FSCACHE_WANT_PARAMS, FSCACHE_WANT_READ, FSCACHE_WANT_WRITE };
 
 struct fscache_cookie {
@@ -168,6 +170,7 @@ struct fscache_cookie {
   std::array<std::byte, 255> aux{};
 
   std::span<const std::byte> key_bytes() const { return {key.data(), key_len}; }
+  bool enabled() { return !flags.test(FSCACHE_COOKIE_DISABLED); }  // fscache_cookie_enabled
 };
 
 using CacheHandle = Handle<fscache_cache>;
@@ -275,9 +278,15 @@ void fscache_unuse_cookie(Kernel& k, CookieHandle cookie, std::span<const std::b
 // Ends the netfs' reference; a worker withdraws the object, `retire` deletes its file. A cookie
 // still in use is a report that ends the run; relinquishing or using one afterwards is a warning.
 void fscache_relinquish_cookie(Kernel& k, CookieHandle cookie, bool retire);
-// Drops the data; reads that have begun answer -ESTALE. `aux` as above.
+// Has the object's attribute written when it is withdrawn. Both as above.
+void fscache_update_cookie(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
+                           const int64_t* object_size);
+// Drops the data; reads that have begun answer -ESTALE. `aux` as above. With
+// FSCACHE_INVAL_DIO_WRITE the cookie is also disabled until its last user leaves it.
 void fscache_invalidate(Kernel& k, CookieHandle cookie, std::span<const std::byte> aux,
-                        int64_t new_size);
+                        int64_t new_size, unsigned flags);
+// The page cache let go of a page that was written to the cache: reads must look there from now on.
+void fscache_note_page_release(CookieHandle cookie);
 // References; get never sleeps, the last put frees the cookie.
 CookieHandle fscache_get_cookie(Kernel& k, CookieHandle cookie, const char* where);
 void fscache_put_cookie(Kernel& k, CookieHandle cookie, const char* where);
@@ -295,15 +304,20 @@ void fscache_cookie_lru_timed_out(void* kernel);
 void fscache_cookie_lru_worker(void* kernel);
 
 // --- io.c ---
-// 0, and fscache_end_operation() must follow; or -ENOBUFS: no cache, or a cookie that cannot be
-// used. Waits while the cookie is looked up, discarded or invalidated. `cres` is one operation's
-// and the caller's; it pins cookie and file.
+// 0, and fscache_end_operation() must follow; or -ENOBUFS: no cache, or a cookie that is disabled
+// or cannot be used. Waits while the cookie is looked up, discarded or invalidated. `cres` is one
+// operation's and the caller's; it pins cookie and file.
 int fscache_begin_read_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie);
 int fscache_begin_write_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie,
                                   fscache_want_state want = FSCACHE_WANT_PARAMS);
 // For an operation that began with less: waits until `want` can be had. False: it never will.
 bool fscache_wait_for_operation(Kernel& k, netfs_cache_resources& cres, fscache_want_state want);
 void fscache_end_operation(Kernel& k, netfs_cache_resources& cres);
+// Saves [start, start + length) of a page cache, of which `pages` are the whole pages around it:
+// the bytes written, -ENOBUFS (no operation can begin, or nothing to write) or what
+// cachefiles_prepare_write() and cachefiles_write() answer.
+ssize_t fscache_write_to_cache(Kernel& k, CookieHandle cookie, int64_t start, uint64_t length,
+                               std::span<const std::byte> pages);
 // Does nothing if no operation can begin. A failure to shorten the file kills the cache.
 void fscache_resize_cookie(Kernel& k, CookieHandle cookie, int64_t new_size);
 

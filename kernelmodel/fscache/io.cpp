@@ -1,6 +1,8 @@
 // Beginning an operation on a cookie: waiting until its state allows it, and pinning it meanwhile.
 //
 // Models fs/fscache/io.c (fs/netfs/fscache_io.c since 6.8).
+#include <cerrno>
+
 #include "kernelmodel/cachefiles/internal.h"
 #include "kernelmodel/fscache/fscache.h"
 #include "kernelmodel/kernel/kernel.h"
@@ -100,11 +102,13 @@ bool fscache_wait_for_operation(Kernel& k, netfs_cache_resources& cres, fscache_
 }
 
 int fscache_begin_read_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie) {
+  if (!cookie->enabled()) return -ENOBUFS;
   return fscache_begin_operation(k, cres, cookie, FSCACHE_WANT_PARAMS, "BEGIN io_read");
 }
 
 int fscache_begin_write_operation(Kernel& k, netfs_cache_resources& cres, CookieHandle cookie,
                                   fscache_want_state want) {
+  if (!cookie->enabled()) return -ENOBUFS;
   return fscache_begin_operation(k, cres, cookie, want, "BEGIN io_writ");
 }
 
@@ -112,7 +116,25 @@ void fscache_end_operation(Kernel& k, netfs_cache_resources& cres) {
   if (cres.begun) cachefiles_end_operation(k, cres);
 }
 
+ssize_t fscache_write_to_cache(Kernel& k, CookieHandle cookie, int64_t start, uint64_t length,
+                               std::span<const std::byte> pages) {
+  netfs_cache_resources cres;
+  if (!cookie->enabled() || length == 0 ||
+      fscache_begin_operation(k, cres, cookie, FSCACHE_WANT_WRITE, "BEGIN io_writ") < 0) {
+    return -ENOBUFS;
+  }
+  const uint64_t first_page = round_down(static_cast<uint64_t>(start), kPageSize);
+  ssize_t ret = cachefiles_prepare_write(k, cres, &start, &length, length, false);
+  if (ret >= 0) {
+    const uint64_t skip = static_cast<uint64_t>(start) - first_page;
+    ret = cachefiles_write(k, cres, start, pages.subspan(skip, length));
+  }
+  fscache_end_operation(k, cres);
+  return ret;
+}
+
 void fscache_resize_cookie(Kernel& k, CookieHandle cookie, int64_t new_size) {
+  if (!cookie->enabled()) return;
   if (k.trace.enabled()) {
     trace_emit(k, "fscache_resize", "c=%08x os=%08llx sz=%08llx", cookie->debug_id,
                static_cast<unsigned long long>(cookie->object_size),

@@ -11,23 +11,9 @@
 #include <ctime>
 
 #include "sim/live/disk_calls.h"
-#include "tests/kernel/module/coldread_netfs.h"
 
 namespace coldread::live {
 namespace {
-
-constexpr uint32_t kWantCacheSize = 0x04;  // FSCACHE_ADV_WANT_CACHE_SIZE
-
-static_assert(scenario::kSubrequestOndemand == COLDREAD_SUBREQUEST_ONDEMAND);
-static_assert(scenario::kSubrequestCopyToCache == COLDREAD_SUBREQUEST_COPY_TO_CACHE);
-static_assert(static_cast<uint32_t>(scenario::HoleMode::clear) == COLDREAD_HOLE_CLEAR);
-static_assert(static_cast<uint32_t>(scenario::HoleMode::fail) == COLDREAD_HOLE_FAIL);
-static_assert(static_cast<uint32_t>(player::Source::fill_with_zeroes) == COLDREAD_FILL_WITH_ZEROES);
-static_assert(static_cast<uint32_t>(player::Source::invalid_read) == COLDREAD_INVALID_READ);
-
-uint64_t address(const void* pointer) {
-  return reinterpret_cast<uint64_t>(pointer);
-}
 
 int whence_number(scenario::LseekWhence whence) {
   switch (whence) {
@@ -110,119 +96,6 @@ int64_t LiveSyscalls::poll(int fd, uint32_t events, int64_t timeout_ms, bool unt
   uint64_t count = 0;
   if (watched[1].revents && ::read(quiet_, &count, sizeof count) < 0) return -errno;
   return static_cast<unsigned short>(watched[0].revents);
-}
-
-// --- the netfs' calls
-// ------------------------------------------------------------------------------
-
-template <typename Argument>
-int64_t LiveSyscalls::netfs(unsigned long request, Argument& argument) {
-  return in_call(TaskState::in_call, [&] { return ::ioctl(netfs_, request, &argument); });
-}
-
-int64_t LiveSyscalls::netfs_cookie(unsigned long request, int cookie, bool flag,
-                                   uint64_t object_size) {
-  coldread_cookie_call call{};
-  call.cookie = static_cast<uint32_t>(cookie);
-  call.flag = flag;
-  call.object_size = object_size;
-  return netfs(request, call);
-}
-
-int64_t LiveSyscalls::acquire_volume(int volume) {
-  const scenario::Volume& spec = scenario_.volumes[static_cast<size_t>(volume)];
-  coldread_volume call{};
-  call.volume = static_cast<uint32_t>(volume);
-  call.key = address(spec.key.c_str());
-  if (spec.cache) call.cache = address(spec.cache->c_str());
-  call.coherency = address(spec.coherency.data());
-  call.coherency_length = static_cast<uint32_t>(spec.coherency.size());
-  return netfs(COLDREAD_ACQUIRE_VOLUME, call);
-}
-
-int64_t LiveSyscalls::relinquish_volume(int volume, bool invalidate) {
-  coldread_volume call{};
-  call.volume = static_cast<uint32_t>(volume);
-  call.invalidate = invalidate;
-  return netfs(COLDREAD_RELINQUISH_VOLUME, call);
-}
-
-int64_t LiveSyscalls::acquire_cookie(int cookie) {
-  const scenario::Cookie& spec = scenario_.cookies[static_cast<size_t>(cookie)];
-  coldread_cookie call{};
-  call.cookie = static_cast<uint32_t>(cookie);
-  call.volume = static_cast<uint32_t>(spec.volume);
-  call.advice = spec.want_cache_size ? kWantCacheSize : 0;
-  call.key = address(spec.key.data());
-  call.key_length = static_cast<uint32_t>(spec.key.size());
-  call.aux = address(spec.aux.data());
-  call.aux_length = static_cast<uint32_t>(spec.aux.size());
-  call.object_size = spec.size;
-  return netfs(COLDREAD_ACQUIRE_COOKIE, call);
-}
-
-int64_t LiveSyscalls::relinquish_cookie(int cookie, bool retire) {
-  return netfs_cookie(COLDREAD_RELINQUISH_COOKIE, cookie, retire, 0);
-}
-
-int64_t LiveSyscalls::use_cookie(int cookie, bool will_modify) {
-  return netfs_cookie(COLDREAD_USE_COOKIE, cookie, will_modify, 0);
-}
-
-int64_t LiveSyscalls::unuse_cookie(int cookie, const uint64_t* object_size) {
-  return netfs_cookie(COLDREAD_UNUSE_COOKIE, cookie, object_size != nullptr,
-                      object_size ? *object_size : 0);
-}
-
-int64_t LiveSyscalls::invalidate(int cookie, uint64_t new_size) {
-  return netfs_cookie(COLDREAD_INVALIDATE, cookie, false, new_size);
-}
-
-int64_t LiveSyscalls::resize(int cookie, uint64_t new_size) {
-  return netfs_cookie(COLDREAD_RESIZE, cookie, false, new_size);
-}
-
-int64_t LiveSyscalls::prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size,
-                                   uint32_t flags, player::PrepareResult* out) {
-  coldread_prepare call{};
-  call.cookie = static_cast<uint32_t>(cookie);
-  call.flags = flags;
-  call.start = start;
-  call.length = length;
-  call.i_size = i_size;
-  const int64_t result = netfs(COLDREAD_PREPARE_READ, call);
-  if (result < 0) return result;
-  out->source = static_cast<player::Source>(call.source);
-  out->length = call.length;
-  out->flags = call.flags;
-  return result;
-}
-
-int64_t LiveSyscalls::cache_read(int cookie, uint64_t start, std::span<std::byte> data,
-                                 scenario::HoleMode hole) {
-  coldread_io call{};
-  call.cookie = static_cast<uint32_t>(cookie);
-  call.hole = static_cast<uint32_t>(hole);
-  call.start = start;
-  call.length = data.size();
-  call.buffer = address(data.data());
-  return netfs(COLDREAD_CACHE_READ, call);
-}
-
-int64_t LiveSyscalls::cache_write(int cookie, uint64_t start, std::span<const std::byte> data) {
-  coldread_io call{};
-  call.cookie = static_cast<uint32_t>(cookie);
-  call.start = start;
-  call.length = data.size();
-  call.buffer = address(data.data());
-  return netfs(COLDREAD_CACHE_WRITE, call);
-}
-
-int64_t LiveSyscalls::cookie_size(int cookie) {
-  coldread_cookie_call call{};
-  call.cookie = static_cast<uint32_t>(cookie);
-  const int64_t result = netfs(COLDREAD_COOKIE_SIZE, call);
-  return result < 0 ? result : static_cast<int64_t>(call.object_size);
 }
 
 // --- somebody else's, and faults

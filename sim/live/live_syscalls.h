@@ -10,6 +10,8 @@
 #include "sim/live/board.h"
 #include "sim/player/syscalls.h"
 
+struct coldread_range;  // of the netfs module
+
 namespace coldread::live {
 
 // File descriptors of the player itself are this or above.
@@ -64,18 +66,30 @@ class LiveSyscalls final : public player::Syscalls {
   int64_t fcntl(int fd, scenario::FcntlCommand command, uint64_t argument) override;
 
   int64_t acquire_volume(int volume) override;
-  int64_t relinquish_volume(int volume, bool invalidate) override;
+  int64_t relinquish_volume(int volume, std::span<const std::byte> coherency,
+                            bool invalidate) override;
   int64_t acquire_cookie(int cookie) override;
   int64_t relinquish_cookie(int cookie, bool retire) override;
   int64_t use_cookie(int cookie, bool will_modify) override;
-  int64_t unuse_cookie(int cookie, const uint64_t* object_size) override;
-  int64_t invalidate(int cookie, uint64_t new_size) override;
+  int64_t unuse_cookie(int cookie, const player::ObjectUpdate& update) override;
+  int64_t update_cookie(int cookie, const player::ObjectUpdate& update) override;
+  int64_t invalidate(int cookie, const player::ObjectUpdate& update, bool direct_write) override;
   int64_t resize(int cookie, uint64_t new_size) override;
-  int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size, uint32_t flags,
-                       player::PrepareResult* out) override;
-  int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
-                     scenario::HoleMode hole) override;
-  int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) override;
+  int64_t note_page_release(int cookie) override;
+  int64_t begin_operation(int operation, int cookie, bool write) override;
+  int64_t end_operation(int operation) override;
+  int64_t prepare_read(player::Target target, uint64_t start, uint64_t length, int64_t i_size,
+                       uint32_t flags, player::PrepareResult* out) override;
+  int64_t cache_read(player::Target target, uint64_t start, std::span<std::byte> data,
+                     scenario::HoleMode hole, bool sync) override;
+  int64_t cache_write(player::Target target, uint64_t start, std::span<const std::byte> data,
+                      bool sync) override;
+  int64_t prepare_write(player::Target target, player::Range range, uint64_t upper_length,
+                        int64_t i_size, bool no_space_allocated_yet, player::Range* out) override;
+  int64_t query_occupancy(player::Target target, player::Range range, uint64_t granularity,
+                          player::Range* out) override;
+  int64_t write_to_cache(int cookie, uint64_t start, std::span<const std::byte> data) override;
+  void trust(int cookie, uint64_t start, uint64_t length) override;
   int64_t cookie_size(int cookie) override;
 
   int64_t disk(const std::string& directory, const scenario::DiskCall& call,
@@ -91,6 +105,7 @@ class LiveSyscalls final : public player::Syscalls {
   uint64_t next_sequence() override;
 
  private:
+  // Makes a call, whose failure is in errno, visible to the conductor; its value or -errno.
   template <typename Call>
   int64_t in_call(TaskState state, Call call) {
     begin_call(state);
@@ -101,7 +116,10 @@ class LiveSyscalls final : public player::Syscalls {
   int64_t end_call(int64_t answer);
   template <typename Argument>
   int64_t netfs(unsigned long request, Argument& argument);
-  int64_t netfs_cookie(unsigned long request, int cookie, bool flag, uint64_t object_size);
+  int64_t netfs_cookie(unsigned long request, int cookie, bool flag, uint64_t object_size = 0,
+                       std::span<const std::byte> aux = {});
+  int64_t netfs_range(unsigned long request, coldread_range& call, player::Range range,
+                      player::Range* out);
   template <typename Predicate>
   void wait(TaskState state, Predicate predicate) {
     ++board_.progress;

@@ -68,6 +68,7 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
       children_(scenario.children.size()),
       volumes_(scenario.volumes.size()),
       cookies_(scenario.cookies.size()),
+      operations_(scenario.operations.size()),
       setup_wait_(scheduler_, "its turn in the setup"),
       task_end_wait_(scheduler_, "the end of the other tasks") {
   for (size_t i = 0; i < scenario.processes.size(); i++) {
@@ -137,6 +138,9 @@ void Machine::power_off(void* argument) {
   Kernel& k = machine.kernel_;
   k.cachefiles.error_injection_state = 0;
   for (size_t i = 0; i < machine.children_.size(); i++) machine.end_child(i);
+  for (OperationState& operation : machine.operations_) {
+    if (std::exchange(operation.begun, false)) fscache_end_operation(k, operation.cres);
+  }
   for (CookieState& cookie : machine.cookies_) {
     if (!cookie.handle) continue;
     for (; cookie.uses > 0; cookie.uses--) fscache_unuse_cookie(k, cookie.handle, {}, nullptr);

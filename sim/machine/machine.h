@@ -62,6 +62,10 @@ class Machine {
     unsigned arrived = 0;
     std::unique_ptr<WaitQueue> queue;
   };
+  struct OperationState {
+    netfs_cache_resources cres;
+    bool begun = false;
+  };
   struct CookieState {
     CookieHandle handle;
     int uses = 0;
@@ -95,6 +99,7 @@ class Machine {
   std::vector<BarrierState> barriers_;
   std::vector<VolumeHandle> volumes_;
   std::vector<CookieState> cookies_;
+  std::vector<OperationState> operations_;
   WaitQueue setup_wait_;
   int setup_turn_ = 0;
   size_t unfinished_ = 0;  // tasks

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "kernelmodel/kernel/file.h"
+#include "kernelmodel/netfs/netfs.h"
+#include "sim/player/aligned_buffer.h"
 #include "sim/player/syscalls.h"
 
 namespace coldread::sim {
@@ -46,18 +48,30 @@ class ModelSyscalls final : public player::Syscalls {
   int64_t fcntl(int fd, scenario::FcntlCommand command, uint64_t argument) override;
 
   int64_t acquire_volume(int volume) override;
-  int64_t relinquish_volume(int volume, bool invalidate) override;
+  int64_t relinquish_volume(int volume, std::span<const std::byte> coherency,
+                            bool invalidate) override;
   int64_t acquire_cookie(int cookie) override;
   int64_t relinquish_cookie(int cookie, bool retire) override;
   int64_t use_cookie(int cookie, bool will_modify) override;
-  int64_t unuse_cookie(int cookie, const uint64_t* object_size) override;
-  int64_t invalidate(int cookie, uint64_t new_size) override;
+  int64_t unuse_cookie(int cookie, const player::ObjectUpdate& update) override;
+  int64_t update_cookie(int cookie, const player::ObjectUpdate& update) override;
+  int64_t invalidate(int cookie, const player::ObjectUpdate& update, bool direct_write) override;
   int64_t resize(int cookie, uint64_t new_size) override;
-  int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size, uint32_t flags,
-                       player::PrepareResult* out) override;
-  int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
-                     scenario::HoleMode hole) override;
-  int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) override;
+  int64_t note_page_release(int cookie) override;
+  int64_t begin_operation(int operation, int cookie, bool write) override;
+  int64_t end_operation(int operation) override;
+  int64_t prepare_read(player::Target target, uint64_t start, uint64_t length, int64_t i_size,
+                       uint32_t flags, player::PrepareResult* out) override;
+  int64_t cache_read(player::Target target, uint64_t start, std::span<std::byte> data,
+                     scenario::HoleMode hole, bool sync) override;
+  int64_t cache_write(player::Target target, uint64_t start, std::span<const std::byte> data,
+                      bool sync) override;
+  int64_t prepare_write(player::Target target, player::Range range, uint64_t upper_length,
+                        int64_t i_size, bool no_space_allocated_yet, player::Range* out) override;
+  int64_t query_occupancy(player::Target target, player::Range range, uint64_t granularity,
+                          player::Range* out) override;
+  int64_t write_to_cache(int cookie, uint64_t start, std::span<const std::byte> data) override;
+  void trust(int cookie, uint64_t start, uint64_t length) override;
   int64_t cookie_size(int cookie) override;
 
   int64_t disk(const std::string& directory, const scenario::DiskCall& call,
@@ -77,9 +91,14 @@ class ModelSyscalls final : public player::Syscalls {
   int64_t finish(int64_t result);
   bool has_cookie(int cookie) const;
   int64_t poll_until_quiet(int fd, uint32_t events);
+  int64_t begin_on_cookie(int cookie, bool write, netfs_cache_resources& cres);
+  template <typename Io>
+  int64_t with_operation(player::Target target, bool write, Io io);
+  std::span<const std::byte> in_pages(uint64_t start, std::span<const std::byte> data);
 
   Machine& machine_;
   size_t task_;
+  player::AlignedBuffer pages_;  // of the write under way
 };
 
 }  // namespace coldread::sim

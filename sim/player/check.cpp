@@ -29,9 +29,11 @@ std::string success_text(const Step& step, const Record& record) {
       return "success (" + record.value("asked", json(0)).dump() + ")";
     case Verb::write:
     case Verb::pwrite:
-    case Verb::cache_read:
     case Verb::cache_write:
+    case Verb::write_to_cache:
       return "success (" + std::to_string(step.length) + ")";
+    case Verb::cache_read:
+      return "success (" + std::to_string(step.sync ? 0 : step.length) + ")";
     case Verb::read_message:
       return "a message";
     case Verb::poll:
@@ -50,10 +52,12 @@ bool succeeded(const Step& step, const Record& record) {
     case Verb::copen:
     case Verb::read:
       return record.contains("asked") && *ret == record["asked"];
+    case Verb::cache_read:
+      return *ret == (step.sync ? 0 : step.length);
     case Verb::write:
     case Verb::pwrite:
-    case Verb::cache_read:
     case Verb::cache_write:
+    case Verb::write_to_cache:
       return *ret == step.length;
     case Verb::read_message:
     case Verb::poll:

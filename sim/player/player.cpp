@@ -27,11 +27,8 @@ nlohmann::json event_names(uint32_t events) {
   return names;
 }
 
-nlohmann::json flag_names(uint32_t flags) {
-  nlohmann::json names = nlohmann::json::array();
-  if ((flags & scenario::kSubrequestOndemand) != 0) names.push_back("ondemand");
-  if ((flags & scenario::kSubrequestCopyToCache) != 0) names.push_back("copy_to_cache");
-  return names;
+ObjectUpdate update_of(const Step& step) {
+  return {step.aux, step.new_size ? &*step.new_size : nullptr};
 }
 
 uint64_t message_field(const Message& message, std::string_view field) {
@@ -154,7 +151,7 @@ int64_t TaskPlayer::execute_netfs(const Step& step) {
     case Verb::acquire_volume:
       return syscalls_.acquire_volume(step.volume);
     case Verb::relinquish_volume:
-      return syscalls_.relinquish_volume(step.volume, step.invalidate);
+      return syscalls_.relinquish_volume(step.volume, step.aux, step.invalidate);
     case Verb::acquire_cookie:
       return syscalls_.acquire_cookie(step.cookie);
     case Verb::relinquish_cookie:
@@ -162,21 +159,17 @@ int64_t TaskPlayer::execute_netfs(const Step& step) {
     case Verb::use_cookie:
       return syscalls_.use_cookie(step.cookie, step.modify);
     case Verb::unuse_cookie:
-      return syscalls_.unuse_cookie(step.cookie, step.new_size ? &*step.new_size : nullptr);
+      return syscalls_.unuse_cookie(step.cookie, update_of(step));
+    case Verb::update_cookie:
+      return syscalls_.update_cookie(step.cookie, update_of(step));
     case Verb::invalidate:
-      return syscalls_.invalidate(step.cookie, step.new_size.value_or(0));
+      return syscalls_.invalidate(step.cookie, update_of(step), step.direct_write);
     case Verb::resize:
       return syscalls_.resize(step.cookie, step.new_size.value_or(0));
-    case Verb::prepare_read:
-      return do_prepare_read(step);
-    case Verb::cache_read:
-      return do_cache_read(step);
-    case Verb::cache_write:
-      return do_cache_write(step);
-    case Verb::read:
-      return do_read(step);
+    case Verb::note_page_release:
+      return syscalls_.note_page_release(step.cookie);
     default:
-      return -ENOSYS;
+      return execute_io(step);
   }
 }
 
@@ -322,33 +315,6 @@ bool TaskPlayer::find_answered(const Step& step) {
 int64_t TaskPlayer::do_complete(const Step& step) {
   if (!find_answered(step)) return 0;
   return syscalls_.ioctl(fd_, kReadComplete, step.id.value_or(message_.msg_id));
-}
-
-int64_t TaskPlayer::do_prepare_read(const Step& step) {
-  PrepareResult found;
-  const int64_t ret = syscalls_.prepare_read(step.cookie, step.offset, step.length, step.i_size,
-                                             step.flags, &found);
-  if (ret < 0) return ret;
-  Record& record = current();
-  record["source"] = source_name(found.source);
-  record["length"] = found.length;
-  record["flags"] = flag_names(found.flags);
-  return ret;
-}
-
-int64_t TaskPlayer::do_cache_read(const Step& step) {
-  const int64_t ret =
-      syscalls_.cache_read(step.cookie, step.offset, buffer_.get(step.length), step.hole);
-  if (ret < 0) return ret;
-  const auto data = buffer_.current().first(
-      static_cast<size_t>(std::min<uint64_t>(static_cast<uint64_t>(ret), step.length)));
-  current()["data"] = {{"length", data.size()}, {"sha256", sha256_of(data, 0, data.size())}};
-  return ret;
-}
-
-int64_t TaskPlayer::do_cache_write(const Step& step) {
-  load_blob(step.blob, step.blob_offset, step.length);
-  return syscalls_.cache_write(step.cookie, step.offset, buffer_.current());
 }
 
 }  // namespace coldread::player

@@ -59,6 +59,7 @@ class TaskPlayer {
   int64_t execute_process(const scenario::Step& step);  // process_calls.cpp
   int64_t execute_misuse(const scenario::Step& step);
   int64_t name_fd(const std::string& name, int64_t fd);
+  int64_t execute_io(const scenario::Step& step);
   Record& current() { return records_.back(); }
 
   // Each takes what it needs from process_ and returns false, with "skipped" set, if it is not
@@ -75,9 +76,11 @@ class TaskPlayer {
   int64_t do_poll(const scenario::Step& step);
   int64_t do_write(const scenario::Step& step);
   int64_t do_complete(const scenario::Step& step);
+
+  // netfs_io.cpp: operations on the cache.
   int64_t do_prepare_read(const scenario::Step& step);
   int64_t do_cache_read(const scenario::Step& step);
-  int64_t do_cache_write(const scenario::Step& step);
+  int64_t do_range(const scenario::Step& step);
 
   // disk.cpp: what somebody else does to the cache's disk.
   int64_t do_disk(const scenario::Step& step);

@@ -35,6 +35,24 @@ struct PrepareResult {
   uint32_t flags = 0;   // scenario::kSubrequest*
 };
 
+// What an I/O call works on: an operation that was begun, or else a cookie, on which it begins and
+// ends one of its own. Indices of the scenario; -1: none.
+struct Target {
+  int cookie = -1;
+  int operation = -1;
+};
+
+struct Range {
+  uint64_t start = 0;
+  uint64_t length = 0;
+};
+
+// What a netfs says of its object beside the call itself.
+struct ObjectUpdate {
+  std::span<const std::byte> aux;         // empty, or as long as the cookie's
+  const uint64_t* object_size = nullptr;  // null: unchanged
+};
+
 class Syscalls {
  public:
   virtual ~Syscalls() = default;
@@ -84,24 +102,42 @@ class Syscalls {
   // --- the netfs' calls into fscache ---
   // Indices are those of the scenario; sizes, offsets and lengths are bytes. A volume or cookie
   // that is not acquired is -EBADF. acquire: -EBUSY as fscache has it, -ENOMEM for its NULL. The
-  // other calls without a result of their own answer 0. prepare_read, cache_read and cache_write
-  // answer -ENOBUFS if no operation can begin.
+  // other calls without a result of their own answer 0. Calls that begin an operation answer
+  // -ENOBUFS if none can begin; one that was not begun is -EBADF.
   virtual int64_t acquire_volume(int volume) = 0;
-  virtual int64_t relinquish_volume(int volume, bool invalidate) = 0;
+  virtual int64_t relinquish_volume(int volume, std::span<const std::byte> coherency,
+                                    bool invalidate) = 0;
   virtual int64_t acquire_cookie(int cookie) = 0;
   virtual int64_t relinquish_cookie(int cookie, bool retire) = 0;
   virtual int64_t use_cookie(int cookie, bool will_modify) = 0;
-  virtual int64_t unuse_cookie(int cookie, const uint64_t* object_size) = 0;
-  virtual int64_t invalidate(int cookie, uint64_t new_size) = 0;
+  virtual int64_t unuse_cookie(int cookie, const ObjectUpdate& update) = 0;
+  virtual int64_t update_cookie(int cookie, const ObjectUpdate& update) = 0;
+  virtual int64_t invalidate(int cookie, const ObjectUpdate& update, bool direct_write) = 0;
   virtual int64_t resize(int cookie, uint64_t new_size) = 0;
-  // fscache_begin_read_operation(), the cache's prepare_read, fscache_end_operation().
-  virtual int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size,
+  virtual int64_t note_page_release(int cookie) = 0;
+  // fscache_begin_read_operation() or _write_operation(), kept until fscache_end_operation().
+  // -EEXIST: it has begun already.
+  virtual int64_t begin_operation(int operation, int cookie, bool write) = 0;
+  virtual int64_t end_operation(int operation) = 0;
+  // The cache's prepare_read.
+  virtual int64_t prepare_read(Target target, uint64_t start, uint64_t length, int64_t i_size,
                                uint32_t flags, PrepareResult* out) = 0;
-  // The same around the cache's read / write; they answer the bytes transferred, as the completion
-  // gets them, or -ENODATA, -ESTALE, -ENOSPC ... (cachefiles_read(), cachefiles_write()).
-  virtual int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
-                             scenario::HoleMode hole) = 0;
-  virtual int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) = 0;
+  // The cache's read / write; they answer the bytes transferred, as the completion gets them, or
+  // -ENODATA, -ESTALE, -ENOSPC ... (cachefiles_read(), cachefiles_write()). With `sync` there is no
+  // completion, and they answer what the function returns.
+  virtual int64_t cache_read(Target target, uint64_t start, std::span<std::byte> data,
+                             scenario::HoleMode hole, bool sync) = 0;
+  virtual int64_t cache_write(Target target, uint64_t start, std::span<const std::byte> data,
+                              bool sync) = 0;
+  // The cache's prepare_write and query_occupancy.
+  virtual int64_t prepare_write(Target target, Range range, uint64_t upper_length, int64_t i_size,
+                                bool no_space_allocated_yet, Range* out) = 0;
+  virtual int64_t query_occupancy(Target target, Range range, uint64_t granularity, Range* out) = 0;
+  // fscache_write_to_cache(): what its completion gets.
+  virtual int64_t write_to_cache(int cookie, uint64_t start, std::span<const std::byte> data) = 0;
+  // A reader takes these bytes of the cache for the object's: the model finds out whether anybody
+  // wrote them (ReportKind::unwritten_data).
+  virtual void trust(int cookie, uint64_t start, uint64_t length) = 0;
   // object_size of the cookie: what copen said.
   virtual int64_t cookie_size(int cookie) = 0;
 

@@ -38,6 +38,7 @@ struct RunReport {
 //               READ "off", "length"
 //   "text"      read_message in classic mode
 //   "events"    poll: ["in", "out"]
+//   "offset"    prepare_write, query_occupancy; with "length"
 //   "source"    prepare_read; with "length" and "flags": ["ondemand", "copy_to_cache"]
 //   "data"      read, cache_read: {"length": N, "sha256": "..."}
 //   "slices"    read: [{"source", "offset", "length"}], one for every prepare_read; "copy": the

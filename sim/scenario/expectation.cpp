@@ -134,7 +134,11 @@ void check_results(Fields& fields, Verb verb, const Names& names) {
   if (const auto node = find("text", {Verb::read_message})) node->string(kMaxText);
   if (const auto node = find("events", {Verb::poll})) check_words(*node, {"in", "out"}, "an event");
   if (const auto node = find("source", {Verb::prepare_read})) node->one_of(kSources, "a source");
-  if (const auto node = find("length", {Verb::prepare_read})) node->number(UINT64_MAX);
+  if (const auto node = find("offset", {Verb::prepare_write, Verb::query_occupancy}))
+    node->number(UINT64_MAX);
+  if (const auto node =
+          find("length", {Verb::prepare_read, Verb::prepare_write, Verb::query_occupancy}))
+    node->number(UINT64_MAX);
   if (const auto node = find("flags", {Verb::prepare_read}))
     check_words(*node, {"ondemand", "copy_to_cache"}, "a flag");
   if (const auto node = find("slices", {Verb::read})) check_slices(*node);

@@ -175,6 +175,7 @@ void read_steps(Fields& fields, Scenario& scenario) {
       add_steps(scenario.tasks[i], read_step(step, /*setup=*/false, names), step);
   check_names(scenario);
   check_kills(scenario);
+  resolve_operations(scenario, names);
   resolve_barriers(scenario, names);
   resolve_children(scenario, names);
   if (const auto expect = fields.find("expect")) {

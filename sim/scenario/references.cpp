@@ -175,6 +175,20 @@ void resolve_children(Scenario& scenario, const Names& names) {
                                          names.children[static_cast<size_t>(step.child)] + "\""};
 }
 
+void resolve_operations(Scenario& scenario, const Names& names) {
+  std::vector<std::string> begun;
+  for (const TaskSpec& task : scenario.tasks)
+    for (const Step& step : task.steps)
+      if (step.verb == Verb::begin_operation)
+        begun.push_back(names.operations[static_cast<size_t>(step.operation)]);
+  for (const TaskSpec& task : scenario.tasks)
+    for (const Step& step : task.steps)
+      if (step.operation >= 0)
+        need_name(begun, names.operations[static_cast<size_t>(step.operation)], step, "operation",
+                  "the name of an operation that a step begins");
+  scenario.operations = names.operations;
+}
+
 void resolve_barriers(Scenario& scenario, const Names& names) {
   std::vector<const Step*> first(names.barriers.size());
   for (const std::string& name : names.barriers) scenario.barriers.push_back({name, 0});

@@ -9,6 +9,9 @@ namespace coldread::scenario {
 // Every fd and message a step uses must be brought by a step of the same process. Throws BadInput.
 void check_names(const Scenario& scenario);
 
+// Fills Scenario::operations. An operation must be begun by some step, of whatever task.
+void resolve_operations(Scenario& scenario, const Names& names);
+
 // Fills Scenario::barriers. A barrier is met by all tasks that name it, each once, and no two tasks
 // may meet two barriers in different orders.
 void resolve_barriers(Scenario& scenario, const Names& names);

@@ -68,16 +68,30 @@ const char* verb_name(Verb verb) {
       return "use_cookie";
     case Verb::unuse_cookie:
       return "unuse_cookie";
+    case Verb::update_cookie:
+      return "update_cookie";
     case Verb::invalidate:
       return "invalidate";
     case Verb::resize:
       return "resize";
+    case Verb::note_page_release:
+      return "note_page_release";
+    case Verb::begin_operation:
+      return "begin_operation";
+    case Verb::end_operation:
+      return "end_operation";
     case Verb::prepare_read:
       return "prepare_read";
     case Verb::cache_read:
       return "cache_read";
     case Verb::cache_write:
       return "cache_write";
+    case Verb::prepare_write:
+      return "prepare_write";
+    case Verb::query_occupancy:
+      return "query_occupancy";
+    case Verb::write_to_cache:
+      return "write_to_cache";
     case Verb::read:
       return "read";
     case Verb::disk:

@@ -84,11 +84,18 @@ enum class Verb : uint8_t {
   relinquish_cookie,
   use_cookie,
   unuse_cookie,
+  update_cookie,
   invalidate,
   resize,
+  note_page_release,
+  begin_operation,
+  end_operation,
   prepare_read,
   cache_read,
   cache_write,
+  prepare_write,
+  query_occupancy,
+  write_to_cache,
   read,
   // Somebody else's, and faults.
   disk,
@@ -161,7 +168,14 @@ struct Step {
   bool modify = false;               // use_cookie: will_modify
   bool retire = false;               // relinquish_cookie
   bool invalidate = false;           // relinquish_volume
-  std::optional<uint64_t> new_size;  // invalidate, resize, unuse_cookie
+  std::optional<uint64_t> new_size;  // invalidate, resize, unuse_cookie, update_cookie
+  std::vector<std::byte> aux;        // the same, and relinquish_volume: coherency; empty: unchanged
+  bool direct_write = false;         // invalidate: FSCACHE_INVAL_DIO_WRITE
+  int operation = -1;                // index into Scenario::operations
+  bool for_write = false;            // begin_operation
+  bool sync = false;                 // cache_read, cache_write: without completion
+  bool allocated = false;            // prepare_write: the range has blocks already
+  uint64_t limit = 0;                // prepare_write: upper_len; query_occupancy: granularity
   DiskCall disk;                     // disk; its contents are those of blob
   int barrier = -1;                  // index into Scenario::barriers
   int process = -1;                  // kill, send_fd: index into Scenario::processes
@@ -194,6 +208,7 @@ struct Scenario {
   std::vector<std::string> children;  // by fork; each is forked once
   std::vector<TaskSpec> tasks;
   std::vector<Barrier> barriers;
+  std::vector<std::string> operations;  // names of operations that steps begin
   int setup_turns = 0;
   // Not empty: why the scenario cannot be played here ("blob "image": no file ..."): a skip.
   std::string unavailable;

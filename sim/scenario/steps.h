@@ -13,7 +13,7 @@ namespace coldread::scenario {
 struct Names {
   const Scenario* scenario = nullptr;
   std::vector<std::string> blobs, volumes, cookies, cookie_keys, tasks;
-  std::vector<std::string> barriers, children;  // grow as steps name them
+  std::vector<std::string> barriers, children, operations;  // grow as steps name them
 
   explicit Names(const Scenario& loaded);
 };

@@ -5,8 +5,8 @@
  * Every call is made in the task that calls ioctl() and blocks as long as fscache blocks. Volumes and
  * cookies are named by small numbers that user space chooses; the table is one for the whole machine.
  * Each ioctl returns 0 or more, or sets errno:
- *   EBADF   no volume or cookie is known under this number (never acquired, or relinquished)
- *   EEXIST  acquire: the number is taken and fscache would have given a second handle
+ *   EBADF   no volume, cookie or operation is known under this number (never acquired, or relinquished)
+ *   EEXIST  acquire, begin: the number is taken and fscache would have given a second one
  *   ENOMEM  acquire: fscache answered NULL
  *   EINVAL  lengths above COLDREAD_MAX_IO, an unknown hole mode, an unknown ioctl: ENOTTY
  * or whatever fscache and the cache answered. User pointers travel as 64-bit numbers.
@@ -42,12 +42,20 @@ struct coldread_cookie {
 	__u64 object_size; /* bytes */
 };
 
-/* use: flag is will_modify; unuse: is object_size given; relinquish: retire; resize, invalidate: unused */
+/* use: flag is will_modify; unuse, update: is object_size given; relinquish: retire; invalidate: by direct I/O */
 struct coldread_cookie_call {
 	__u32 cookie;
 	__u32 flag;
 	__u64 object_size; /* bytes; COLDREAD_COOKIE_SIZE: filled in */
-	__u64 aux;         /* unuse, invalidate: pointer to as many bytes as the cookie has aux, or 0 */
+	__u64 aux;         /* unuse, update, invalidate: pointer to as many bytes as the cookie has aux, or 0 */
+};
+
+/* begin: keeps an operation on the cookie; end: gives it back */
+struct coldread_operation {
+	__u32 operation; /* a number, not 0 */
+	__u32 cookie;
+	__u32 write; /* begin_write_operation instead of begin_read_operation */
+	__u32 reserved;
 };
 
 enum coldread_source {
@@ -61,6 +69,7 @@ enum coldread_source {
 #define COLDREAD_SUBREQUEST_ONDEMAND 1u
 #define COLDREAD_SUBREQUEST_COPY_TO_CACHE 2u
 
+/* Calls that need an operation use the one named, or, if that is 0, begin and end one on the cookie. */
 struct coldread_prepare {
 	__u32 cookie;
 	__u32 flags; /* in and out: COLDREAD_SUBREQUEST_* */
@@ -68,14 +77,29 @@ struct coldread_prepare {
 	__u64 length; /* in and out: the cache may shorten it */
 	__s64 i_size;
 	__u32 source; /* out: enum coldread_source */
+	__u32 operation;
+};
+
+/* prepare_write: where the cache wants the write to begin and how long; query_occupancy: what it has */
+struct coldread_range {
+	__u32 cookie;
+	__u32 operation;
+	__u64 start;  /* in and out */
+	__u64 length; /* in and out */
+	__u64 limit;  /* prepare_write: upper_len, where the kernel has one; query_occupancy: granularity */
+	__s64 i_size; /* prepare_write */
+	__u32 no_space_allocated_yet; /* prepare_write */
 	__u32 reserved;
 };
 
 enum coldread_hole { COLDREAD_HOLE_IGNORE, COLDREAD_HOLE_CLEAR, COLDREAD_HOLE_FAIL };
 
+/* sync: no completion is given, and the answer is what the call itself returns. */
 struct coldread_io {
 	__u32 cookie;
+	__u32 operation;
 	__u32 hole; /* read: enum coldread_hole */
+	__u32 sync;
 	__u64 start;
 	__u64 length;
 	__u64 buffer; /* pointer */
@@ -94,7 +118,15 @@ struct coldread_io {
 #define COLDREAD_PREPARE_READ _IOWR(COLDREAD_IOC, 10, struct coldread_prepare)
 #define COLDREAD_CACHE_READ _IOW(COLDREAD_IOC, 11, struct coldread_io)
 #define COLDREAD_CACHE_WRITE _IOW(COLDREAD_IOC, 12, struct coldread_io)
-/* Unuse and relinquish whatever is left; only when no other call is under way. */
+/* End, unuse and relinquish whatever is left; only when no other call is under way. */
 #define COLDREAD_RESET _IO(COLDREAD_IOC, 13)
+#define COLDREAD_UPDATE_COOKIE _IOW(COLDREAD_IOC, 14, struct coldread_cookie_call)
+#define COLDREAD_BEGIN_OPERATION _IOW(COLDREAD_IOC, 15, struct coldread_operation)
+#define COLDREAD_END_OPERATION _IOW(COLDREAD_IOC, 16, struct coldread_operation)
+#define COLDREAD_PREPARE_WRITE _IOWR(COLDREAD_IOC, 17, struct coldread_range)
+#define COLDREAD_QUERY_OCCUPANCY _IOWR(COLDREAD_IOC, 18, struct coldread_range)
+/* fscache_write_to_cache(), from pages made for the purpose; i_size is the cookie's object size */
+#define COLDREAD_WRITE_TO_CACHE _IOW(COLDREAD_IOC, 19, struct coldread_io)
+#define COLDREAD_NOTE_PAGE_RELEASE _IOW(COLDREAD_IOC, 20, struct coldread_cookie_call)
 
 #endif

@@ -145,7 +145,10 @@ TEST_F(LiveCalls, NetfsCallsWithoutAModuleAreRefused) {
   EXPECT_EQ(calls.acquire_volume(0), -EBADF);
   EXPECT_EQ(calls.acquire_cookie(0), -EBADF);
   EXPECT_EQ(calls.cookie_size(0), -EBADF);
-  EXPECT_EQ(calls.prepare_read(0, 0, 4096, 4096, 0, &found), -EBADF);
+  EXPECT_EQ(calls.prepare_read({0}, 0, 4096, 4096, 0, &found), -EBADF);
+  player::Range range;
+  EXPECT_EQ(calls.begin_operation(0, 0, true), -EBADF);
+  EXPECT_EQ(calls.query_occupancy({-1, 0}, {0, 4096}, 1, &range), -EBADF);
 }
 
 TEST_F(LiveCalls, PollGivesTheMask) {

@@ -28,7 +28,8 @@ class FakeSyscalls : public Syscalls {
   std::deque<std::string> incoming;                    // what reads of the device bring
   std::deque<PrepareResult> prepared;                  // else: all of it is in the cache
   std::string cache;                                   // what cache_read finds
-  std::string last_data;                               // of the last write, pwrite, cache_write
+  std::vector<Range> trusted;
+  std::string last_data;  // of the last write, pwrite, cache_write
   int64_t size = 0;
   bool aligned = true;
 
@@ -98,8 +99,9 @@ class FakeSyscalls : public Syscalls {
   }
 
   int64_t acquire_volume(int volume) override { return called("acquire_volume", {volume}, 0); }
-  int64_t relinquish_volume(int volume, bool invalidate) override {
-    return called("relinquish_volume", {volume, invalidate}, 0);
+  int64_t relinquish_volume(int volume, std::span<const std::byte> coherency,
+                            bool invalidate) override {
+    return called("relinquish_volume", {volume, invalidate, coherency.size()}, 0);
   }
   int64_t acquire_cookie(int cookie) override { return called("acquire_cookie", {cookie}, 0); }
   int64_t relinquish_cookie(int cookie, bool retire) override {
@@ -108,39 +110,68 @@ class FakeSyscalls : public Syscalls {
   int64_t use_cookie(int cookie, bool will_modify) override {
     return called("use_cookie", {cookie, will_modify}, 0);
   }
-  int64_t unuse_cookie(int cookie, const uint64_t* object_size) override {
-    return object_size == nullptr ? called("unuse_cookie", {cookie}, 0)
-                                  : called("unuse_cookie", {cookie, *object_size}, 0);
+  int64_t unuse_cookie(int cookie, const ObjectUpdate& update) override {
+    return called("unuse_cookie", {cookie, &update}, 0);
   }
-  int64_t invalidate(int cookie, uint64_t new_size) override {
-    return called("invalidate", {cookie, new_size}, 0);
+  int64_t update_cookie(int cookie, const ObjectUpdate& update) override {
+    return called("update_cookie", {cookie, &update}, 0);
+  }
+  int64_t invalidate(int cookie, const ObjectUpdate& update, bool direct_write) override {
+    return called("invalidate", {cookie, &update, direct_write}, 0);
   }
   int64_t resize(int cookie, uint64_t new_size) override {
     return called("resize", {cookie, new_size}, 0);
   }
-  int64_t prepare_read(int cookie, uint64_t start, uint64_t length, int64_t i_size, uint32_t flags,
-                       PrepareResult* out) override {
+  int64_t note_page_release(int cookie) override {
+    return called("note_page_release", {cookie}, 0);
+  }
+  int64_t begin_operation(int operation, int cookie, bool write) override {
+    return called("begin_operation", {operation, cookie, write}, 0);
+  }
+  int64_t end_operation(int operation) override { return called("end_operation", {operation}, 0); }
+  int64_t prepare_read(Target target, uint64_t start, uint64_t length, int64_t i_size,
+                       uint32_t flags, PrepareResult* out) override {
     *out = {Source::read_from_cache, length, 0};
     if (!prepared.empty()) {
       *out = prepared.front();
       prepared.pop_front();
     }
-    return called("prepare_read", {cookie, start, length, i_size, flags}, 0);
+    return called("prepare_read", {target, start, length, i_size, flags}, 0);
   }
-  int64_t cache_read(int cookie, uint64_t start, std::span<std::byte> data,
-                     scenario::HoleMode hole) override {
+  int64_t cache_read(Target target, uint64_t start, std::span<std::byte> data,
+                     scenario::HoleMode hole, bool sync) override {
     check_alignment(data);
     std::fill(data.begin(), data.end(), std::byte{0});
     if (start < cache.size())
       std::memcpy(data.data(), cache.data() + start, std::min(data.size(), cache.size() - start));
-    return called("cache_read", {cookie, start, data.size(), static_cast<int>(hole)},
-                  static_cast<int64_t>(data.size()));
+    return called("cache_read",
+                  {target, start, data.size(), static_cast<int>(hole), SyncMark{sync}},
+                  sync ? 0 : static_cast<int64_t>(data.size()));
   }
-  int64_t cache_write(int cookie, uint64_t start, std::span<const std::byte> data) override {
+  int64_t cache_write(Target target, uint64_t start, std::span<const std::byte> data,
+                      bool sync) override {
     keep(data);
     check_alignment(data);
-    return called("cache_write", {cookie, start, data.size()}, static_cast<int64_t>(data.size()));
+    return called("cache_write", {target, start, data.size(), SyncMark{sync}},
+                  static_cast<int64_t>(data.size()));
   }
+  int64_t prepare_write(Target target, Range range, uint64_t upper_length, int64_t i_size,
+                        bool no_space_allocated_yet, Range* out) override {
+    *out = {range.start + 1, range.length + 2};
+    return called("prepare_write",
+                  {target, range.start, range.length, upper_length, i_size, no_space_allocated_yet},
+                  0);
+  }
+  int64_t query_occupancy(Target target, Range range, uint64_t granularity, Range* out) override {
+    *out = {range.start + 3, range.length + 4};
+    return called("query_occupancy", {target, range.start, range.length, granularity}, 0);
+  }
+  int64_t write_to_cache(int cookie, uint64_t start, std::span<const std::byte> data) override {
+    keep(data);
+    return called("write_to_cache", {cookie, start, data.size()},
+                  static_cast<int64_t>(data.size()));
+  }
+  void trust(int, uint64_t start, uint64_t length) override { trusted.push_back({start, length}); }
   int64_t cookie_size(int cookie) override { return called("cookie_size", {cookie}, size); }
 
   int64_t disk(const std::string& directory, const scenario::DiskCall& call,
@@ -162,15 +193,26 @@ class FakeSyscalls : public Syscalls {
   uint64_t next_sequence() override { return sequence_++; }
 
  private:
+  struct SyncMark {
+    bool sync;
+  };
   struct Argument {
     template <typename T>
-    Argument(T value) : text(std::to_string(value)) {}  // NOLINT(*-explicit-*)
+    Argument(T value) : text(" " + std::to_string(value)) {}  // NOLINT(*-explicit-*)
+    Argument(Target target)                                   // NOLINT(*-explicit-*)
+        : text(target.operation >= 0 ? " operation " + std::to_string(target.operation)
+                                     : " " + std::to_string(target.cookie)) {}
+    Argument(const ObjectUpdate* update) {  // NOLINT(*-explicit-*)
+      if (!update->aux.empty()) text += " aux " + scenario::hex_text(update->aux);
+      if (update->object_size != nullptr) text += " " + std::to_string(*update->object_size);
+    }
+    Argument(SyncMark mark) : text(mark.sync ? " sync" : "") {}  // NOLINT(*-explicit-*)
     std::string text;
   };
 
   int64_t called(const char* name, std::initializer_list<Argument> arguments, int64_t fallback) {
     std::string text = name;
-    for (const Argument& argument : arguments) text += " " + argument.text;
+    for (const Argument& argument : arguments) text += argument.text;
     calls.push_back(text);
     return answer(name, fallback);
   }
@@ -240,7 +282,9 @@ inline scenario::Scenario one_task(const std::string& steps, const std::string& 
   const std::string text = R"({
     "version": 1, "title": "t", "kernels": ["6.1.192", "6.12.117"],
     "blobs": {"b": {"size": 10000, "pattern": "noise"}},
-    "volumes": {"v": {"key": "erofs,v"}}, "cookies": {"c": {"volume": "v", "key": "key"}},
+    "volumes": {"v": {"key": "erofs,v"}, "w": {"key": "erofs,w", "coherency": "0000"}},
+    "cookies": {"c": {"volume": "v", "key": "key"},
+                "a": {"volume": "v", "key": "aux", "aux_hex": "00"}},
     "tasks": {"t": [)" + steps +
                            R"(],
               "names": {"process": "t", "steps": [{"do": "open"}, {"do": "read_message"}]}})" +

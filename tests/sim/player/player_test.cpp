@@ -55,13 +55,40 @@ TEST(Player, EachVerbIsItsCall) {
       {R"({"do": "inject", "errors": ["EIO"]})", "inject 2"},
       {R"({"do": "acquire_volume", "volume": "v"})", "acquire_volume 0"},
       {R"({"do": "relinquish_volume", "volume": "v", "invalidate": true})",
-       "relinquish_volume 0 1"},
+       "relinquish_volume 0 1 0"},
+      {R"({"do": "relinquish_volume", "volume": "w", "coherency": "0102"})",
+       "relinquish_volume 1 0 2"},
       {R"({"do": "acquire_cookie", "cookie": "c"})", "acquire_cookie 0"},
       {R"({"do": "relinquish_cookie", "cookie": "c"})", "relinquish_cookie 0 0"},
       {R"({"do": "use_cookie", "cookie": "c", "modify": true})", "use_cookie 0 1"},
       {R"({"do": "unuse_cookie", "cookie": "c"})", "unuse_cookie 0"},
       {R"({"do": "unuse_cookie", "cookie": "c", "new_size": 8})", "unuse_cookie 0 8"},
-      {R"({"do": "invalidate", "cookie": "c", "new_size": 8})", "invalidate 0 8"},
+      {R"({"do": "invalidate", "cookie": "c", "new_size": 8})", "invalidate 0 8 0"},
+      {R"({"do": "invalidate", "cookie": "a", "new_size": 8, "aux_hex": "Ff",
+           "direct_write": true})",
+       "invalidate 1 aux ff 8 1"},
+      {R"({"do": "unuse_cookie", "cookie": "a", "aux_hex": "01"})", "unuse_cookie 1 aux 01"},
+      {R"({"do": "update_cookie", "cookie": "a", "aux_hex": "01", "new_size": 7})",
+       "update_cookie 1 aux 01 7"},
+      {R"({"do": "update_cookie", "cookie": "c"})", "update_cookie 0"},
+      {R"({"do": "note_page_release", "cookie": "c"})", "note_page_release 0"},
+      {R"({"do": "begin_operation", "cookie": "c", "as": "o"})", "begin_operation 0 0 0"},
+      {R"({"do": "begin_operation", "cookie": "a", "for": "write", "as": "o"})",
+       "begin_operation 0 1 1"},
+      {R"({"do": "prepare_write", "cookie": "c", "offset": 5, "length": 6, "i_size": 7})",
+       "prepare_write 0 5 6 6 7 1"},
+      {R"({"do": "prepare_write", "cookie": "c", "length": 6, "upper_length": 9, "i_size": 7,
+           "allocated": true})",
+       "prepare_write 0 0 6 9 7 0"},
+      {R"({"do": "query_occupancy", "cookie": "c", "offset": 5, "length": 6, "granularity": 7})",
+       "query_occupancy 0 5 6 7"},
+      {R"({"do": "query_occupancy", "cookie": "c", "length": 6})", "query_occupancy 0 0 6 1"},
+      {R"({"do": "write_to_cache", "cookie": "c", "blob": "b", "offset": 4096})",
+       "write_to_cache 0 4096 5904"},
+      {R"({"do": "cache_read", "cookie": "c", "length": 5, "sync": true})",
+       "cache_read 0 0 5 2 sync"},
+      {R"({"do": "cache_write", "cookie": "c", "blob": "b", "sync": true})",
+       "cache_write 0 0 10000 sync"},
       {R"({"do": "resize", "cookie": "c", "new_size": 8})", "resize 0 8"},
       {R"({"do": "prepare_read", "cookie": "c", "length": 5, "i_size": 6, "flags": ["ondemand"]})",
        "prepare_read 0 0 5 6 1"},
@@ -80,6 +107,35 @@ TEST(Player, EachVerbIsItsCall) {
     EXPECT_EQ(record["seq"], 0);
     EXPECT_TRUE(stage.syscalls.aligned) << step;
   }
+}
+
+TEST(Player, OperationsThatWereBegunAreUsed) {
+  Stage stage(R"({"do": "begin_operation", "cookie": "c", "as": "p"},
+                 {"do": "begin_operation", "cookie": "c", "as": "o"},
+                 {"do": "prepare_read", "operation": "o", "length": 5, "i_size": 6},
+                 {"do": "cache_read", "operation": "o", "length": 5},
+                 {"do": "cache_write", "operation": "o", "blob": "b", "length": 5},
+                 {"do": "prepare_write", "operation": "o", "length": 5, "i_size": 6},
+                 {"do": "query_occupancy", "operation": "p", "length": 5},
+                 {"do": "end_operation", "operation": "o"})");
+  const auto& records = stage.play();
+  EXPECT_THAT(stage.syscalls.calls,
+              ElementsAre("begin_operation 0 0 0", "begin_operation 1 0 0",
+                          "prepare_read operation 1 0 5 6 0", "cache_read operation 1 0 5 2",
+                          "cache_write operation 1 0 5", "prepare_write operation 1 0 5 5 6 1",
+                          "query_occupancy operation 0 0 5 1", "end_operation 1"));
+  EXPECT_EQ(records.at(5)["offset"], 1);
+  EXPECT_EQ(records.at(5)["length"], 7);
+  EXPECT_EQ(records.at(6)["offset"], 3);
+  EXPECT_EQ(records.at(6)["length"], 9);
+}
+
+TEST(Player, ReadingWithoutACompletionShowsTheWholeBuffer) {
+  Stage stage(R"({"do": "cache_read", "cookie": "c", "length": 4, "sync": true})");
+  stage.syscalls.cache = "data";
+  const Record record = stage.play().at(0);
+  EXPECT_EQ(record["ret"], 0);
+  EXPECT_EQ(record["data"]["length"], 4);
 }
 
 TEST(Player, ErrorsAreNamed) {

@@ -5,21 +5,16 @@
  *
  * The table's mutex is never held across a call into fscache: those may wait for a user daemon.
  */
-#include <linux/bvec.h>
-#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/fscache.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/netfs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/uio.h>
-#include <linux/version.h>
 #include <linux/xarray.h>
 
-#include "coldread_netfs.h"
+#include "netfs_io.h"
 
 struct handle {
 	struct fscache_cookie *cookie;
@@ -38,8 +33,7 @@ static struct fscache_volume *find_volume(u32 number)
 	return xa_load(&volumes, number);
 }
 
-/* The cookie of this number, NULL if there is none. Counts a use in or out. */
-static struct fscache_cookie *find_cookie(u32 number, int use)
+struct fscache_cookie *find_cookie(u32 number, int use)
 {
 	struct fscache_cookie *cookie = NULL;
 	struct handle *handle;
@@ -77,6 +71,7 @@ static void reset_table(void)
 	struct handle *handle;
 	unsigned long number;
 
+	end_all_operations();
 	xa_for_each(&cookies, number, handle) {
 		for (; handle->uses; handle->uses--)
 			fscache_unuse_cookie(handle->cookie, NULL, NULL);
@@ -141,10 +136,15 @@ static long acquire_volume(const struct coldread_volume *call)
 static long relinquish_volume(const struct coldread_volume *call)
 {
 	struct fscache_volume *volume = xa_erase(&volumes, call->volume);
+	void *coherency;
 
 	if (!volume)
 		return -EBADF;
-	fscache_relinquish_volume(volume, NULL, call->invalidate);
+	coherency = copy_in(call->coherency, volume->coherency_len);
+	if (!call->coherency || IS_ERR(coherency))
+		coherency = NULL;
+	fscache_relinquish_volume(volume, coherency, call->invalidate);
+	kfree(coherency);
 	return 0;
 }
 
@@ -215,8 +215,8 @@ static long use_cookie(const struct coldread_cookie_call *call)
 	return 0;
 }
 
-/* unuse and invalidate may bring new auxiliary data, as long as the old. */
-static long with_aux(const struct coldread_cookie_call *call, struct fscache_cookie *cookie, bool unuse)
+/* These may bring new auxiliary data, as long as the old. */
+static long with_aux(const struct coldread_cookie_call *call, struct fscache_cookie *cookie, unsigned int request)
 {
 	loff_t size = call->object_size;
 	void *aux = NULL;
@@ -226,10 +226,12 @@ static long with_aux(const struct coldread_cookie_call *call, struct fscache_coo
 		if (IS_ERR(aux))
 			return PTR_ERR(aux);
 	}
-	if (unuse)
+	if (request == COLDREAD_UNUSE_COOKIE)
 		fscache_unuse_cookie(cookie, aux, call->flag ? &size : NULL);
+	else if (request == COLDREAD_UPDATE_COOKIE)
+		fscache_update_cookie(cookie, aux, call->flag ? &size : NULL);
 	else
-		fscache_invalidate(cookie, aux, size, 0);
+		fscache_invalidate(cookie, aux, size, call->flag ? FSCACHE_INVAL_DIO_WRITE : 0);
 	kfree(aux);
 	return 0;
 }
@@ -238,14 +240,31 @@ static long unuse_cookie(const struct coldread_cookie_call *call)
 {
 	struct fscache_cookie *cookie = find_cookie(call->cookie, -1);
 
-	return cookie ? with_aux(call, cookie, true) : -EBADF;
+	return cookie ? with_aux(call, cookie, COLDREAD_UNUSE_COOKIE) : -EBADF;
+}
+
+static long update_cookie(const struct coldread_cookie_call *call)
+{
+	struct fscache_cookie *cookie = find_cookie(call->cookie, 0);
+
+	return cookie ? with_aux(call, cookie, COLDREAD_UPDATE_COOKIE) : -EBADF;
 }
 
 static long invalidate(const struct coldread_cookie_call *call)
 {
 	struct fscache_cookie *cookie = find_cookie(call->cookie, 0);
 
-	return cookie ? with_aux(call, cookie, false) : -EBADF;
+	return cookie ? with_aux(call, cookie, COLDREAD_INVALIDATE) : -EBADF;
+}
+
+static long note_page_release(const struct coldread_cookie_call *call)
+{
+	struct fscache_cookie *cookie = find_cookie(call->cookie, 0);
+
+	if (!cookie)
+		return -EBADF;
+	fscache_note_page_release(cookie);
+	return 0;
 }
 
 static long resize(const struct coldread_cookie_call *call)
@@ -268,244 +287,15 @@ static long cookie_size(struct coldread_cookie_call *call)
 	return 0;
 }
 
-/* ---- reading and writing ----------------------------------------------------------------------- */
-
-/* enum netfs_io_source by meaning: its numbers differ between kernels. */
-static u32 source_by_meaning(enum netfs_io_source source)
-{
-	switch (source) {
-	case NETFS_FILL_WITH_ZEROES:
-		return COLDREAD_FILL_WITH_ZEROES;
-	case NETFS_DOWNLOAD_FROM_SERVER:
-		return COLDREAD_DOWNLOAD_FROM_SERVER;
-	case NETFS_READ_FROM_CACHE:
-		return COLDREAD_READ_FROM_CACHE;
-	case NETFS_INVALID_READ:
-		return COLDREAD_INVALID_READ;
-	default:
-		return COLDREAD_SOURCE_UNKNOWN;
-	}
-}
-
-static enum netfs_io_source ask_cache(struct netfs_io_request *request, struct netfs_io_subrequest *part,
-				      loff_t i_size)
-{
-	struct netfs_cache_resources *cres = &request->cache_resources;
-
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-	if (test_bit(NETFS_SREQ_ONDEMAND, &part->flags))
-		return cres->ops->prepare_ondemand_read(cres, part->start, &part->len, i_size, &part->flags, 0);
-#endif
-	return cres->ops->prepare_read(part, i_size);
-}
-
-static void prepare(struct coldread_prepare *call, struct netfs_io_request *request,
-		    struct netfs_io_subrequest *part)
-{
-	part->rreq = request;
-	part->start = call->start;
-	part->len = call->length;
-	if (call->flags & COLDREAD_SUBREQUEST_ONDEMAND)
-		__set_bit(NETFS_SREQ_ONDEMAND, &part->flags);
-	if (call->flags & COLDREAD_SUBREQUEST_COPY_TO_CACHE)
-		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &part->flags);
-
-	call->source = source_by_meaning(ask_cache(request, part, call->i_size));
-	call->length = part->len;
-	call->flags = test_bit(NETFS_SREQ_ONDEMAND, &part->flags) ? COLDREAD_SUBREQUEST_ONDEMAND : 0;
-	if (test_bit(NETFS_SREQ_COPY_TO_CACHE, &part->flags))
-		call->flags |= COLDREAD_SUBREQUEST_COPY_TO_CACHE;
-}
-
-static long prepare_read(struct coldread_prepare *call, struct file *file)
-{
-	struct netfs_io_request *request = kzalloc(sizeof(*request), GFP_KERNEL);
-	struct netfs_io_subrequest *part = kzalloc(sizeof(*part), GFP_KERNEL);
-	struct fscache_cookie *cookie = find_cookie(call->cookie, 0);
-	long result = -ENOMEM;
-
-	if (request && part) {
-		request->inode = file_inode(file); /* for the cache's trace only */
-		result = cookie ? fscache_begin_read_operation(&request->cache_resources, cookie) : -EBADF;
-		if (!result) {
-			prepare(call, request, part);
-			fscache_end_operation(&request->cache_resources);
-		}
-	}
-	kfree(part);
-	kfree(request);
-	return result;
-}
-
-/* Pages of our own stand for the page cache that a netfs reads into and writes from. */
-struct pages {
-	struct bio_vec *vec;
-	unsigned int count;
-	struct iov_iter iter;
-};
-
-static void free_pages_of(struct pages *pages)
-{
-	unsigned int i;
-
-	for (i = 0; i < pages->count; i++)
-		__free_page(pages->vec[i].bv_page);
-	kvfree(pages->vec);
-}
-
-static int alloc_pages_of(struct pages *pages, size_t length, unsigned int direction)
-{
-	unsigned int count = DIV_ROUND_UP(length, PAGE_SIZE);
-
-	pages->count = 0;
-	pages->vec = kvcalloc(count + 1, sizeof(*pages->vec), GFP_KERNEL);
-	if (!pages->vec)
-		return -ENOMEM;
-	for (; pages->count < count; pages->count++) {
-		struct bio_vec *vec = &pages->vec[pages->count];
-
-		vec->bv_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!vec->bv_page) {
-			free_pages_of(pages);
-			return -ENOMEM;
-		}
-		vec->bv_len = PAGE_SIZE;
-	}
-	iov_iter_bvec(&pages->iter, direction, pages->vec, count, length);
-	return 0;
-}
-
-/* Copies between user memory and the pages, which begin at `skip`. */
-static int copy_pages(struct pages *pages, u64 user, size_t skip, size_t length, bool out)
-{
-	size_t done = 0;
-
-	while (done < length) {
-		size_t at = skip + done, in_page = at % PAGE_SIZE;
-		size_t part = min_t(size_t, length - done, PAGE_SIZE - in_page);
-		void *memory = page_address(pages->vec[at / PAGE_SIZE].bv_page) + in_page;
-		void __user *place = u64_to_user_ptr(user + done);
-
-		if (out ? copy_to_user(place, memory, part) : copy_from_user(memory, place, part))
-			return -EFAULT;
-		done += part;
-	}
-	return 0;
-}
-
-struct waiter {
-	struct completion done;
-	ssize_t result;
-};
-
-static void terminated(void *priv, ssize_t transferred_or_error, bool was_async)
-{
-	struct waiter *waiter = priv;
-
-	waiter->result = transferred_or_error;
-	complete(&waiter->done);
-}
-
-static long read_pages(const struct coldread_io *call, struct netfs_cache_resources *cres)
-{
-	static const enum netfs_read_from_hole modes[] = {
-		[COLDREAD_HOLE_IGNORE] = NETFS_READ_HOLE_IGNORE,
-		[COLDREAD_HOLE_CLEAR] = NETFS_READ_HOLE_CLEAR,
-		[COLDREAD_HOLE_FAIL] = NETFS_READ_HOLE_FAIL,
-	};
-	struct waiter waiter;
-	struct pages pages;
-	int error = alloc_pages_of(&pages, call->length, ITER_DEST);
-
-	if (error)
-		return error;
-	init_completion(&waiter.done);
-	fscache_read(cres, call->start, &pages.iter, modes[call->hole], terminated, &waiter);
-	wait_for_completion(&waiter.done);
-	if (waiter.result > 0)
-		error = copy_pages(&pages, call->buffer, 0, min_t(size_t, waiter.result, call->length), true);
-	free_pages_of(&pages);
-	return error ? error : waiter.result;
-}
-
-static long cache_read(const struct coldread_io *call)
-{
-	struct netfs_cache_resources cres = {};
-	struct fscache_cookie *cookie;
-	long result;
-
-	if (call->length > COLDREAD_MAX_IO || call->hole > COLDREAD_HOLE_FAIL)
-		return -EINVAL;
-	cookie = find_cookie(call->cookie, 0);
-	if (!cookie)
-		return -EBADF;
-	result = fscache_begin_read_operation(&cres, cookie);
-	if (result)
-		return result;
-	result = read_pages(call, &cres);
-	fscache_end_operation(&cres);
-	return result;
-}
-
-static int prepare_write(struct netfs_cache_resources *cres, loff_t *start, size_t *length, loff_t i_size)
-{
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
-	return cres->ops->prepare_write(cres, start, length, *length, i_size, true);
-#else
-	return cres->ops->prepare_write(cres, start, length, i_size, true);
-#endif
-}
-
-/* The cache rounds the range to whole pages; what lies around the data is written as zeros. */
-static long write_pages(const struct coldread_io *call, struct netfs_cache_resources *cres, loff_t i_size)
-{
-	loff_t start = call->start;
-	size_t length = call->length;
-	struct waiter waiter;
-	struct pages pages;
-	int error = prepare_write(cres, &start, &length, i_size);
-
-	if (error < 0)
-		return error;
-	error = alloc_pages_of(&pages, length, ITER_SOURCE);
-	if (error)
-		return error;
-	error = copy_pages(&pages, call->buffer, call->start - start, call->length, false);
-	if (!error) {
-		init_completion(&waiter.done);
-		fscache_write(cres, start, &pages.iter, terminated, &waiter);
-		wait_for_completion(&waiter.done);
-	}
-	free_pages_of(&pages);
-	return error ? error : waiter.result;
-}
-
-static long cache_write(const struct coldread_io *call)
-{
-	struct netfs_cache_resources cres = {};
-	struct fscache_cookie *cookie;
-	long result;
-
-	if (call->length > COLDREAD_MAX_IO)
-		return -EINVAL;
-	cookie = find_cookie(call->cookie, 0);
-	if (!cookie)
-		return -EBADF;
-	result = fscache_begin_write_operation(&cres, cookie);
-	if (result)
-		return result;
-	result = write_pages(call, &cres, cookie->object_size);
-	fscache_end_operation(&cres);
-	return result;
-}
-
 /* ---- the device -------------------------------------------------------------------------------- */
 
 union any_call {
 	struct coldread_volume volume;
 	struct coldread_cookie cookie;
 	struct coldread_cookie_call on_cookie;
+	struct coldread_operation operation;
 	struct coldread_prepare prepare;
+	struct coldread_range range;
 	struct coldread_io io;
 };
 
@@ -530,8 +320,22 @@ static long dispatch(struct file *file, unsigned int request, union any_call *ca
 		return resize(&call->on_cookie);
 	case COLDREAD_COOKIE_SIZE:
 		return cookie_size(&call->on_cookie);
+	case COLDREAD_UPDATE_COOKIE:
+		return update_cookie(&call->on_cookie);
+	case COLDREAD_NOTE_PAGE_RELEASE:
+		return note_page_release(&call->on_cookie);
+	case COLDREAD_BEGIN_OPERATION:
+		return begin_operation(&call->operation);
+	case COLDREAD_END_OPERATION:
+		return end_operation(&call->operation);
 	case COLDREAD_PREPARE_READ:
 		return prepare_read(&call->prepare, file);
+	case COLDREAD_PREPARE_WRITE:
+		return prepare_write(&call->range);
+	case COLDREAD_QUERY_OCCUPANCY:
+		return query_occupancy(&call->range);
+	case COLDREAD_WRITE_TO_CACHE:
+		return write_to_cache(&call->io);
 	case COLDREAD_CACHE_READ:
 		return cache_read(&call->io);
 	case COLDREAD_CACHE_WRITE:
