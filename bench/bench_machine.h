@@ -33,10 +33,12 @@ class BenchMachine {
   static constexpr uint64_t kBlock = 4096;
   static constexpr uint64_t kBlocks = 4096;  // of the object: 16 MiB
 
+  static constexpr int kMaxFiles = 1'000'000;
+
   BenchMachine()
       : scheduler_(strategy_),
         kernel_(scheduler_, store_, silence_, silence_, *find_profile(kDefaultProfile)),
-        files_(kernel_),
+        files_(kernel_, 3, kMaxFiles),
         data_(static_cast<std::byte*>(std::aligned_alloc(kBlock, kBlock))) {
     store_.make_directory("/cache-disk");
     std::memset(data_, 0x5a, kBlock);
@@ -51,6 +53,7 @@ class BenchMachine {
 
   Kernel& kernel() { return kernel_; }
   sim::FiberScheduler& scheduler() { return scheduler_; }
+  VolumeHandle volume() const { return volume_; }
   CookieHandle cookie() const { return cookie_; }
   CachefilesHandle cache() { return cookie_->cache_priv->volume->cache; }
 
@@ -99,13 +102,13 @@ class BenchMachine {
   int device() const { return device_; }
   int anon_fd() const { return anon_fd_; }
 
- private:
   void command(std::string_view text) {
     require(sys_write(kernel_, device_, std::as_bytes(std::span(text.data(), text.size()))) ==
                 static_cast<ssize_t>(text.size()),
             "a command failed");
   }
 
+ private:
   static void setup(void* argument) {
     auto& machine = *static_cast<BenchMachine*>(argument);
     Kernel& k = machine.kernel_;
@@ -116,10 +119,10 @@ class BenchMachine {
     machine.command("dir /cache-disk");
     machine.command("bind ondemand");
     int error = 0;
-    const VolumeHandle volume = fscache_acquire_volume(k, "bench", "", {}, &error);
+    machine.volume_ = fscache_acquire_volume(k, "bench", "", {}, &error);
     constexpr std::string_view kKey = "object";
     machine.cookie_ =
-        fscache_acquire_cookie(k, volume, FSCACHE_ADV_WANT_CACHE_SIZE,
+        fscache_acquire_cookie(k, machine.volume_, FSCACHE_ADV_WANT_CACHE_SIZE,
                                std::as_bytes(std::span(kKey.data(), kKey.size())), {}, 0);
     fscache_use_cookie(k, machine.cookie_, false);
     machine.wait_for_message();
@@ -140,6 +143,7 @@ class BenchMachine {
   files_struct files_;
   std::byte* data_;
   std::byte message_[1024] = {};
+  VolumeHandle volume_;
   CookieHandle cookie_;
   int device_ = -1;
   int anon_fd_ = -1;

@@ -1,9 +1,12 @@
-// How fast the model is: whole cold reads, many readers waiting at once, a full request table.
+// How fast the model is: whole cold reads, many readers waiting at once, many cookies, a full
+// request table.
 //
 // The reader and the daemon are fibers of one scheduler, first in first out; handles are checked,
 // tracing is off. Figures and how they were taken are in bench/README.md.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
+
+#include <string>
 
 #include "bench/bench_machine.h"
 
@@ -118,6 +121,77 @@ void cold_read_waiting(benchmark::State& state) {
   state.counters["peak_MiB"] = static_cast<double>(usage.ru_maxrss) / 1024;
 }
 BENCHMARK(cold_read_waiting)->Arg(1)->Arg(100)->Arg(10'000)->Arg(100'000);
+
+// --- cookies/N: N cookies acquired and looked up, then withdrawn and relinquished ----------------
+
+struct Cookies {
+  explicit Cookies(size_t how_many) : cookies(how_many) {}
+
+  BenchMachine machine;
+  std::vector<CookieHandle> cookies;
+  std::vector<int> fds;  // by object id
+  benchmark::State* state = nullptr;
+  std::byte message[1024] = {};
+  bool done = false;
+
+  static void netfs(void* argument) {
+    auto& run = *static_cast<Cookies*>(argument);
+    Kernel& k = run.machine.kernel();
+    while (run.state->KeepRunning()) {
+      for (size_t i = 0; i < run.cookies.size(); i++) {
+        run.cookies[i] =
+            fscache_acquire_cookie(k, run.machine.volume(), FSCACHE_ADV_WANT_CACHE_SIZE,
+                                   std::as_bytes(std::span(&i, 1)), {}, 0);
+        fscache_use_cookie(k, run.cookies[i], false);
+      }
+      run.machine.scheduler().wait_quiet({"settle", ""});
+      for (const CookieHandle cookie : run.cookies) {
+        require(cookie->state == FSCACHE_COOKIE_STATE_ACTIVE, "a cookie was not looked up");
+        fscache_unuse_cookie(k, cookie, {}, nullptr);
+        fscache_relinquish_cookie(k, cookie, false);
+      }
+      run.machine.scheduler().wait_quiet({"settle", ""});
+      require(k.fscache.cookie_pool.live() == 1, "a cookie is left");
+    }
+    run.done = true;
+    run.machine.cache()->daemon_pollwq.wake_up_all();
+  }
+
+  static void daemon(void* argument) {
+    auto& run = *static_cast<Cookies*>(argument);
+    while (!run.done) {
+      if (!run.serve_one()) run.machine.wait_for_message();
+    }
+  }
+
+  // OPEN is answered with a size, CLOSE by closing the fd.
+  bool serve_one() {
+    Kernel& k = machine.kernel();
+    if (sys_read(k, machine.device(), {message, sizeof(message)}) == 0) return false;
+    uapi::cachefiles_msg header;
+    std::memcpy(&header, message, sizeof(header));
+    if (header.opcode == CACHEFILES_OP_OPEN) {
+      uapi::cachefiles_open open;
+      std::memcpy(&open, message + sizeof(header), sizeof(open));
+      if (fds.size() <= header.object_id) fds.resize(header.object_id + size_t{1});
+      fds[header.object_id] = static_cast<int>(open.fd);
+      machine.command("copen " + std::to_string(header.msg_id) + ",4096");
+    } else {
+      require(close_fd(k, fds[header.object_id]) == 0, "the fd was not open");
+    }
+    return true;
+  }
+};
+
+void cookies(benchmark::State& state) {
+  auto run = std::make_unique<Cookies>(static_cast<size_t>(state.range(0)));
+  run->state = &state;
+  run->machine.spawn("netfs", Cookies::netfs, run.get());
+  run->machine.spawn("daemon", Cookies::daemon, run.get());
+  run->machine.scheduler().run();
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * state.range(0));
+}
+BENCHMARK(cookies)->Arg(1'000)->Arg(10'000)->Arg(100'000);
 
 // --- request_queue/N: the table alone, with N requests that the daemon has read and not answered
 // --

@@ -148,17 +148,4 @@ Answer GuestPool::play(const KernelImage& image, const scenario::Scenario& scena
   return answer;
 }
 
-std::vector<Answer> run_on_kernel(const KernelImage& image,
-                                  const std::vector<const scenario::Scenario*>& scenarios,
-                                  const GuestOptions& options) {
-  GuestPool pool;
-  std::vector<Answer> answers;
-  for (const scenario::Scenario* scenario : scenarios) {
-    answers.push_back(stopped(options) ? Answer(Error{"interrupted"})
-                                       : pool.play(image, *scenario, options));
-    if (options.on_result) options.on_result(answers.size() - 1, answers.back());
-  }
-  return answers;
-}
-
 }  // namespace coldread::live

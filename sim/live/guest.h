@@ -5,7 +5,6 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -28,8 +27,6 @@ struct GuestOptions {
   std::string program;  // run as PROGRAM guest SETUP in the guest; empty: this very program
   std::vector<std::string> blob_directories;  // as scenario::LoadOptions has them
   const std::atomic<bool>* stop = nullptr;    // set: gives up at once, with an error
-  // run_on_kernel: receives each result as soon as it is there, in order, on the calling thread.
-  std::function<void(size_t index, const Result<player::Transcript>& result)> on_result;
 };
 
 // One booted guest. Not thread-safe.
@@ -84,10 +81,5 @@ class GuestPool {
   std::mutex lock_;
   std::list<std::unique_ptr<Guest>> idle_;
 };
-
-// Plays the scenarios one after the other in a pool of their own: as many results, in order.
-std::vector<Result<player::Transcript>> run_on_kernel(
-    const KernelImage& image, const std::vector<const scenario::Scenario*>& scenarios,
-    const GuestOptions& options);
 
 }  // namespace coldread::live

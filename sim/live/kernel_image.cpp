@@ -28,9 +28,18 @@ constexpr bool kAddressSanitizer = __has_feature(address_sanitizer);
 constexpr bool kAddressSanitizer = false;
 #endif
 
+// Where the user says; else in the sources this was built from; else what was installed with it.
 std::string build_script() {
-  const char* directory = std::getenv("COLDREAD_KERNEL_TOOLS");
-  return std::string(directory ? directory : kKernelTools) + "/build";
+  if (const char* directory = std::getenv("COLDREAD_KERNEL_TOOLS")) {
+    return std::string(directory) + "/build";
+  }
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path sources = fs::path(kKernelTools) / "build";
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const fs::path installed = program.parent_path().parent_path() / "share/coldread/kernel/build";
+  return !fs::exists(sources, error) && fs::exists(installed, error) ? installed.string()
+                                                                     : sources.string();
 }
 
 // Runs the script to its end; its progress goes where ours does.

@@ -22,7 +22,8 @@ struct KernelLookup {
 // The kernel of a series, "6.1" or "6.12", or an exact release of one. Runs tests/kernel/build,
 // which takes minutes the first time and says so on stderr; with `cached_only` it never builds or
 // installs anything. The script lies in the directory COLDREAD_KERNEL_TOOLS, by default where this
-// program's source was. Thread rules: any number at once, builds wait for each other.
+// program's source was, or what is installed beside it. Thread rules: any number at once, builds
+// wait for each other.
 KernelLookup find_kernel(const std::string& series, bool cached_only = false);
 
 // The same without asking whether this program can run in a guest at all; the rest of what

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "tests/sim/live/temporary_directory.h"
 
 namespace coldread::live {
@@ -37,13 +39,20 @@ class GuestRun : public testing::Test {
     return {"6.12.117", directory_.write("linux", "#!/bin/sh\n" + script), "m.ko"};
   }
   std::vector<Result<player::Transcript>> run(const std::string& script, size_t scenarios = 1) {
-    const std::vector<const scenario::Scenario*> list(scenarios, &scenario_);
-    return run_on_kernel(kernel(script), list, options_);
+    const KernelImage image = kernel(script);
+    std::vector<Result<player::Transcript>> results;
+    while (results.size() < scenarios) {
+      results.push_back(pool_.play(image, scenario_, options_));
+      if (after_each_) after_each_();
+    }
+    return results;
   }
 
   TemporaryDirectory directory_;
   scenario::Scenario scenario_;
   GuestOptions options_;
+  GuestPool pool_;
+  std::function<void()> after_each_;
 };
 
 TEST_F(GuestRun, AGuestIsUsedAgain) {
@@ -96,7 +105,8 @@ TEST_F(GuestRun, AMachineThatDoesNotBootShowsItsConsole) {
 }
 
 TEST_F(GuestRun, AModuleThatDoesNotLoadIsSaidByTheGuest) {
-  const auto results = run("printf 'm.ko: the kernel does not load it' > out/failed; sleep 1000");
+  const auto results = run(
+      "printf 'm.ko: the kernel does not load it' > out/new; mv out/new out/failed; sleep 1000");
   ASSERT_FALSE(results[0]);
   EXPECT_THAT(results[0].error(),
               HasSubstr("the guest gave up: m.ko: the kernel does not load it"));
@@ -129,7 +139,8 @@ TEST_F(GuestRun, AnErrorOfTheGuestIsPassedOnAndTheNextScenarioPlayed) {
 }
 
 TEST_F(GuestRun, ADamagedAnswerIsAnError) {
-  const auto results = run(": > out/ready; echo '{' > out/0.answer; sleep 1000");
+  const auto results =
+      run(": > out/ready; echo '{' > out/new; mv out/new out/0.answer; sleep 1000");
   ASSERT_FALSE(results[0]);
   EXPECT_THAT(results[0].error(), HasSubstr("the guest's answer"));
 }
@@ -137,7 +148,7 @@ TEST_F(GuestRun, ADamagedAnswerIsAnError) {
 TEST_F(GuestRun, AnInterruptEndsItWithResultsSoFar) {
   std::atomic<bool> stop = false;
   options_.stop = &stop;
-  options_.on_result = [&](size_t, const auto&) { stop = true; };
+  after_each_ = [&] { stop = true; };
   const auto results = run(std::string(kServe) + "answer 0 '' false; sleep 1000", 2);
   EXPECT_TRUE(results[0]);
   ASSERT_FALSE(results[1]);
