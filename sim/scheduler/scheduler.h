@@ -112,6 +112,7 @@ class FiberScheduler final : public Scheduler {
   }
 
   void count_step();
+  void fetch_ahead() const;
   Record& pick();
   void suspend(Record& record);
   void resume(Fiber& from, Record& next);
