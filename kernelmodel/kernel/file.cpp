@@ -36,12 +36,17 @@ files_struct::Slot* slot_of(files_struct& files, int fd) {
   return &files.slots[index];
 }
 
+void give_back_slot(files_struct& files, int fd) {
+  *slot_of(files, fd) = {};
+  files.next_fd = std::min(files.next_fd, static_cast<size_t>(fd - files.first_fd));
+}
+
 }  // namespace
 
 int get_unused_fd_flags(Kernel& kernel, uint32_t flags) {
   files_struct& files = current_files(kernel);
   files.file_lock.lock();
-  size_t index = 0;
+  size_t index = files.next_fd;
   while (index < files.slots.size() && files.slots[index].used) index++;
   const int fd = files.first_fd + static_cast<int>(index);
   if (fd >= files.rlimit) {
@@ -51,6 +56,7 @@ int get_unused_fd_flags(Kernel& kernel, uint32_t flags) {
   if (index == files.slots.size()) files.slots.push_back({});
   files.slots[index].used = true;
   files.slots[index].close_on_exec = (flags & O_CLOEXEC) != 0;
+  files.next_fd = index + 1;
   files.file_lock.unlock();
   return fd;
 }
@@ -58,7 +64,7 @@ int get_unused_fd_flags(Kernel& kernel, uint32_t flags) {
 void put_unused_fd(Kernel& kernel, int fd) {
   files_struct& files = current_files(kernel);
   files.file_lock.lock();
-  if (files_struct::Slot* slot = slot_of(files, fd)) slot->used = false;
+  if (slot_of(files, fd) != nullptr) give_back_slot(files, fd);
   files.file_lock.unlock();
 }
 
@@ -101,7 +107,7 @@ int close_fd(Kernel& kernel, int fd) {
   files.file_lock.lock();
   files_struct::Slot* slot = slot_of(files, fd);
   const FileHandle file = slot != nullptr ? slot->file : FileHandle();
-  if (file) *slot = {};
+  if (file) give_back_slot(files, fd);
   files.file_lock.unlock();
   if (!file) return -EBADF;
   fput(kernel, file);
@@ -135,6 +141,7 @@ void dup_fd(Kernel& kernel, files_struct& to) {
     else
       slot = {};  // what is only reserved stays behind
   }
+  to.next_fd = 0;
   from.file_lock.unlock();
 }
 
@@ -145,6 +152,7 @@ void exit_files(Kernel& kernel, files_struct& files) {
     slot = {};
     if (file && file->count.put()) last.push_back(file);
   }
+  files.next_fd = 0;
   // The releases wait in a stack until all numbers are free.
   for (; !last.empty(); last.pop_back()) release_file(kernel, last.back());
 }
