@@ -248,13 +248,13 @@ int64_t sys_poll(Kernel& kernel, int fd, uint32_t events, TimeNs deadline) {
         file->ops->poll != nullptr ? file->ops->poll(kernel, file) : uint32_t{POLLIN | POLLOUT};
     result = mask & (events | POLLERR | POLLHUP);
     if (result != 0) break;
-    if (scheduler.current()->fatal_signal) {
+    if (scheduler.current()->fatal_signal || scheduler.current()->signal_pending) {
       result = -EINTR;
       break;
     }
     if (deadline == 0 || scheduler.now() >= deadline) break;
     if (queue != nullptr && entry.woken()) continue;
-    const WaitReason reason{"poll", file->ops->name, true, false};
+    const WaitReason reason{"poll", file->ops->name, true, false, true};
     if (deadline == kForever) {
       scheduler.block(reason);
     } else {

@@ -151,7 +151,7 @@ int sys_mmap(Kernel& kernel, int fd, uint64_t length, bool writable);  // MAP_SH
 int sys_fcntl(Kernel& kernel, int fd, int command, uint64_t argument);
 // fs/select.c: polls one descriptor until any of `events` or the deadline (Scheduler::now()'s
 // clock; 0: at once, kForever: never); returns the mask (POLLNVAL for a descriptor that is not
-// open), 0 for a timeout, -EINTR when killed.
+// open), 0 for a timeout, -EINTR for a signal.
 inline constexpr TimeNs kForever = ~TimeNs{0};
 int64_t sys_poll(Kernel& kernel, int fd, uint32_t events, TimeNs deadline);
 

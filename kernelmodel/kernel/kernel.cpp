@@ -55,6 +55,11 @@ void trace_emit(Kernel& k, const char* event, const char* format, ...) {
   va_end(arguments);
 }
 
+void signal_wake_up(Kernel& kernel, Task& task) {
+  task.signal_pending = true;
+  if (task.state == TaskState::waiting && task.waiting.interruptible) kernel.scheduler.wake(task);
+}
+
 bool warn_on(Kernel& kernel, bool condition, std::string_view text) {
   if (condition) [[unlikely]]
     kernel.log.note(ReportKind::warning, text);

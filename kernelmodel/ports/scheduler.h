@@ -26,10 +26,11 @@ enum class TaskState : uint8_t { runnable, running, waiting, finished };
 
 // Why a task waits; shown when the wait never ends. Both strings are literals.
 struct WaitReason {
-  const char* kind = "";  // "mutex", "completion", "wait queue" ...
-  const char* name = "";  // the kernel's name of the thing: "cache->daemon_mutex"
-  bool killable = false;  // a fatal signal ends the wait (TASK_KILLABLE)
-  bool idle = false;      // a worker without work: never counted as hung
+  const char* kind = "";       // "mutex", "completion", "wait queue" ...
+  const char* name = "";       // the kernel's name of the thing: "cache->daemon_mutex"
+  bool killable = false;       // a fatal signal ends the wait (TASK_KILLABLE)
+  bool idle = false;           // a worker without work: never counted as hung
+  bool interruptible = false;  // any signal ends the wait (TASK_INTERRUPTIBLE)
 };
 
 struct files_struct;  // a process' open files (kernelmodel/kernel/file.h)
@@ -43,6 +44,7 @@ struct Task {
   TaskState state = TaskState::runnable;
   bool kthread = false;           // a kernel worker: cannot be killed
   bool fatal_signal = false;      // SIGKILL is pending (fatal_signal_pending())
+  bool signal_pending = false;    // one that is handled; cleared on the way back to user space
   WaitReason waiting;             // valid while state == waiting
   files_struct* files = nullptr;  // shared by the tasks of one process; null: a kernel thread
   bool capable = true;            // it has CAP_SYS_ADMIN

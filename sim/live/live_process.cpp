@@ -163,6 +163,14 @@ int64_t LiveSyscalls::limit_files(uint64_t nofile) {
   });
 }
 
+int64_t LiveSyscalls::signal(int task) {
+  const TaskSlot& target = board_.tasks[static_cast<size_t>(task)];
+  const pid_t pid = board_.pids[scenario_.tasks[static_cast<size_t>(task)].process];
+  if (pid == 0 || target.state == TaskState::ended) return -ESRCH;
+  return in_call(TaskState::in_call,
+                 [&] { return syscall(SYS_tgkill, pid, target.tid.load(), kSignal); });
+}
+
 int64_t LiveSyscalls::pread(int fd, std::span<std::byte> data, uint64_t offset) {
   return in_call(TaskState::in_call,
                  [&] { return ::pread(fd, data.data(), data.size(), static_cast<off_t>(offset)); });

@@ -4,6 +4,8 @@
 // descriptors get the numbers they would get in a daemon.
 #pragma once
 
+#include <signal.h>
+
 #include <cerrno>
 #include <functional>
 
@@ -13,6 +15,9 @@
 struct coldread_range;  // of the netfs module
 
 namespace coldread::live {
+
+// What the step "signal" sends; processes have a handler for it.
+inline constexpr int kSignal = SIGUSR1;
 
 // File descriptors of the player itself are this or above.
 inline constexpr int kFirstOwnFd = 200;
@@ -58,6 +63,7 @@ class LiveSyscalls final : public player::Syscalls {
   int64_t receive_fd() override;
   int64_t chdir(const char* path) override;
   int64_t limit_files(uint64_t nofile) override;
+  int64_t signal(int task) override;
   int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) override;
   int64_t fsync(int fd) override;
   int64_t ftruncate(int fd, int64_t length) override;

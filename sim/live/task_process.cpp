@@ -101,6 +101,9 @@ void play_process(const scenario::Scenario& scenario, size_t process, Board& boa
     if (i != process) close(shared.inboxes[i].receive);
   }
   signal(SIGCHLD, SIG_IGN);  // children that end are not waited for
+  struct sigaction handled {};
+  handled.sa_handler = [](int) {};
+  sigaction(kSignal, &handled, nullptr);
   try {
     play_tasks(scenario, process, board, files, shared, cache_directory);
   } catch (const std::exception&) {

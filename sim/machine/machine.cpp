@@ -86,6 +86,7 @@ void Machine::start_tasks() {
     tasks_.push_back(std::make_unique<PlayedTask>(*this, i));
     Process& process = process_of(i);
     Task& task = scheduler_.spawn(scenario_.tasks[i].name, false, play_task, tasks_.back().get());
+    tasks_.back()->task = &task;
     task.files = &process.files;
     task.cwd = process.cwd;
     process.tasks.push_back(&task);
@@ -102,6 +103,9 @@ void Machine::play_task(void* played_task) {
 
 void Machine::task_ended(Process& process) {
   std::erase(process.tasks, scheduler_.current());
+  for (auto& played : tasks_) {
+    if (played->task == scheduler_.current()) played->task = nullptr;
+  }
   if (--process.running == 0) exit_process(process);
   unfinished_--;
   task_end_wait_.wake_up_all();

@@ -55,6 +55,7 @@ class Machine {
     PlayedTask(Machine& owner, size_t task_index);
     Machine& machine;
     size_t index;
+    Task* task = nullptr;  // null once it has ended
     ModelSyscalls syscalls;
     player::TaskPlayer player;
   };

@@ -99,6 +99,13 @@ int64_t ModelSyscalls::limit_files(uint64_t nofile) {
   return finish(0);
 }
 
+int64_t ModelSyscalls::signal(int task) {
+  Task* const target = machine_.tasks_[static_cast<size_t>(task)]->task;
+  if (target == nullptr) return finish(-ESRCH);
+  signal_wake_up(machine_.kernel_, *target);
+  return finish(0);
+}
+
 int64_t ModelSyscalls::pread(int fd, std::span<std::byte> data, uint64_t offset) {
   return finish(sys_pread(machine_.kernel_, fd, user_buffer(data), static_cast<int64_t>(offset)));
 }

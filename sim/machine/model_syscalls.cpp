@@ -80,6 +80,7 @@ int64_t ModelSyscalls::ioctl(int fd, uint32_t request, uint64_t argument) {
 
 int64_t ModelSyscalls::poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) {
   if (until_quiet) return finish(poll_until_quiet(fd, events));
+  machine_.scheduler_.current()->signal_pending = false;  // what came before was handled before
   const TimeNs deadline =
       timeout_ms < 0 ? kForever
                      : machine_.scheduler_.now() + static_cast<uint64_t>(timeout_ms) * kNsPerMs;

@@ -40,6 +40,7 @@ class ModelSyscalls final : public player::Syscalls {
   int64_t receive_fd() override;
   int64_t chdir(const char* path) override;
   int64_t limit_files(uint64_t nofile) override;
+  int64_t signal(int task) override;
   int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) override;
   int64_t fsync(int fd) override;
   int64_t ftruncate(int fd, int64_t length) override;

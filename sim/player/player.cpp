@@ -141,8 +141,8 @@ int64_t TaskPlayer::execute(const Step& step) {
     case Verb::kill:
       return syscalls_.kill(step.process);
     default:
-      return step.verb >= Verb::dup && step.verb <= Verb::limit ? execute_process(step)
-                                                                : execute_netfs(step);
+      return step.verb >= Verb::dup && step.verb <= Verb::signal ? execute_process(step)
+                                                                 : execute_netfs(step);
   }
 }
 

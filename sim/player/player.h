@@ -93,6 +93,8 @@ class TaskPlayer {
   // serve.cpp: the ready-made daemon.
   int64_t do_serve(const scenario::Step& step);
   int64_t serve_message(const scenario::Step& step);
+  int64_t say(std::string_view command);
+  int64_t talk_nonsense();
   int64_t serve_open(const scenario::Step& step);
   int64_t serve_read(const scenario::Step& step);
   int64_t serve_close();
@@ -113,6 +115,7 @@ class TaskPlayer {
 
   // Working storage of the step under way: members, because a call may never return.
   int fd_ = -1;
+  bool may_close_fd_ = false;  // serve: no OPEN came yet
   Message message_;
   std::string text_;
   AlignedBuffer buffer_;

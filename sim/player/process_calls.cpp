@@ -25,6 +25,8 @@ int64_t TaskPlayer::execute_process(const Step& step) {
       return expand_text(step) ? syscalls_.chdir(text_.c_str()) : 0;
     case Verb::limit:
       return syscalls_.limit_files(step.argument);
+    case Verb::signal:
+      return syscalls_.signal(step.task);
     default:
       return execute_misuse(step);
   }

@@ -1,4 +1,5 @@
-// The ready-made daemon: serves blobs well until nothing more can come.
+// The ready-made daemon: serves blobs until nothing more can come; well, unless it is told to be a
+// bad one.
 #include <poll.h>
 
 #include <algorithm>
@@ -15,10 +16,14 @@ namespace {
 constexpr uint64_t kPage = 4096;
 constexpr size_t kMessageBuffer = 1024;  // what the kernel's header recommends
 constexpr uint32_t kObjectGone = UINT32_MAX;
+constexpr uint32_t kNoSuchId = UINT32_MAX;
+// Refused by every kernel, without harm.
+constexpr std::string_view kNonsense[] = {"hello", "copen", "copen 0", "copen -1,0",
+                                          "copen 4294967295,4096"};
 
 int blob_of(const Step& step, std::span<const std::byte> cookie_key) {
   const std::string key = scenario::key_text(cookie_key);
-  for (const auto& [name, blob] : step.serve)
+  for (const auto& [name, blob] : step.serve.blobs)
     if (name == key) return blob;
   return -1;
 }
@@ -30,10 +35,12 @@ int blob_of(const Step& step, std::span<const std::byte> cookie_key) {
 int64_t TaskPlayer::do_serve(const Step& step) {
   if (!find_fd(step.fd)) return 0;
   const int device = fd_;
-  int64_t first_error = 0;
+  int64_t first_error = step.serve.restore ? say("restore") : 0;
+  may_close_fd_ = true;
   current()["messages"] = nlohmann::json::array();
-  for (;;) {
+  while (current()["messages"].size() < step.serve.stop_after) {
     const int64_t ready = syscalls_.poll(device, POLLIN, -1, /*until_quiet=*/true);
+    if (ready == -EINTR) continue;
     if (ready <= 0) return ready < 0 ? ready : first_error;
     const int64_t ret = syscalls_.read(device, buffer_.get(kMessageBuffer));
     if (ret < 0) return ret;
@@ -48,10 +55,35 @@ int64_t TaskPlayer::do_serve(const Step& step) {
     const int64_t served = serve_message(step);
     if (first_error == 0) first_error = served;
   }
+  return first_error;
+}
+
+// Writes one command to fd_; 0 or the error.
+int64_t TaskPlayer::say(std::string_view command) {
+  text_ = command;
+  return std::min<int64_t>(syscalls_.write(fd_, std::as_bytes(std::span(text_))), 0);
+}
+
+// What a daemon in its right mind never says; -EPROTO if any of it is taken.
+int64_t TaskPlayer::talk_nonsense() {
+  for (const std::string_view command : kNonsense) {
+    if (say(command) == 0) return -EPROTO;
+  }
+  return syscalls_.ioctl(fd_, kReadComplete, kNoSuchId) < 0 ? 0 : -EPROTO;
 }
 
 // Answers message_, which came from fd_. 0 or the first error.
 int64_t TaskPlayer::serve_message(const Step& step) {
+  const scenario::Service& service = step.serve;
+  if (message_.opcode == kOpOpen) {
+    const std::lock_guard guard(process_.lock);
+    remember(message_);
+  }
+  if (message_.opcode < service.ignore.size() && service.ignore[message_.opcode]) return 0;
+  if (service.delay_ms != 0) syscalls_.sleep_ms(service.delay_ms);
+  if (service.nonsense) {
+    if (const int64_t ret = talk_nonsense(); ret < 0) return ret;
+  }
   switch (message_.opcode) {
     case kOpOpen:
       return serve_open(step);
@@ -63,17 +95,20 @@ int64_t TaskPlayer::serve_message(const Step& step) {
 }
 
 int64_t TaskPlayer::serve_open(const Step& step) {
-  {
-    const std::lock_guard guard(process_.lock);
-    remember(message_);
-  }
+  using CloseFd = scenario::Service::CloseFd;
+  const CloseFd close_fd = may_close_fd_ ? step.serve.close_fd : CloseFd::never;
+  may_close_fd_ = false;
+  int64_t closed = 0;
+  if (close_fd == CloseFd::before_copen) closed = syscalls_.close(message_.fd);
   const int blob = blob_of(step, message_.cookie_key);
-  const auto size =
-      blob < 0 ? int64_t{-ENOENT}
-               : static_cast<int64_t>(scenario_.blobs[static_cast<size_t>(blob)].bytes.size());
+  int64_t size = step.serve.refuse;
+  if (size == 0)
+    size = blob < 0 ? -ENOENT
+                    : static_cast<int64_t>(scenario_.blobs[static_cast<size_t>(blob)].bytes.size());
   text_ = "copen " + std::to_string(message_.msg_id) + "," + std::to_string(size);
   const int64_t ret = syscalls_.write(fd_, std::as_bytes(std::span(text_)));
-  return std::min<int64_t>(ret, 0);
+  if (close_fd == CloseFd::after_copen) closed = syscalls_.close(message_.fd);
+  return std::min({ret, closed, int64_t{0}});
 }
 
 // Writes the wanted range in whole blocks, as far as the blob has any, and completes the READ.
@@ -92,6 +127,7 @@ int64_t TaskPlayer::serve_read(const Step& step) {
   uint64_t end = blob_end;
   if (message_.off < blob_end && message_.length < blob_end - message_.off)
     end = (message_.off + message_.length + kPage - 1) / kPage * kPage;
+  if (position < end) end = position + std::min(end - position, step.serve.fill);
   int64_t result = 0;
   while (position < end && result == 0) {
     const uint64_t length = std::min(end - position, scenario::kMaxCallBytes);

@@ -91,6 +91,8 @@ class Syscalls {
   virtual int64_t receive_fd() = 0;
   virtual int64_t chdir(const char* path) = 0;       // of the whole process
   virtual int64_t limit_files(uint64_t nofile) = 0;  // RLIMIT_NOFILE of the process
+  // A signal whose handler does nothing, and which restarts no call. -ESRCH: the task has ended.
+  virtual int64_t signal(int task) = 0;
   virtual int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) = 0;
   virtual int64_t fsync(int fd) = 0;
   virtual int64_t ftruncate(int fd, int64_t length) = 0;

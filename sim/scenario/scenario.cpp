@@ -56,6 +56,8 @@ const char* verb_name(Verb verb) {
       return "chdir";
     case Verb::limit:
       return "limit";
+    case Verb::signal:
+      return "signal";
     case Verb::acquire_volume:
       return "acquire_volume";
     case Verb::relinquish_volume:

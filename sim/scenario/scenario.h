@@ -6,6 +6,7 @@
 // Sizes, offsets and lengths are bytes; an index of -1 is none.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -77,6 +78,7 @@ enum class Verb : uint8_t {
   fcntl,
   chdir,
   limit,
+  signal,
   // The netfs' calls.
   acquire_volume,
   relinquish_volume,
@@ -124,6 +126,21 @@ inline constexpr uint32_t kSubrequestCopyToCache = 2;  // NETFS_SREQ_COPY_TO_CAC
 inline constexpr uint32_t kInjectEnospc = 1;
 inline constexpr uint32_t kInjectEio = 2;
 
+// How a ready-made daemon serves. As it stands here: well.
+struct Service {
+  enum class CloseFd : uint8_t { never, before_copen, after_copen };
+
+  std::vector<std::pair<std::string, int>> blobs;  // cookie key, as key_text() shows it -> index
+  uint64_t delay_ms = 0;                           // before every answer
+  uint64_t fill = UINT64_MAX;                      // READ: at most so many bytes are written
+  std::array<bool, 3> ignore{};                    // by opcode: read and never answered
+  int64_t refuse = 0;                              // OPEN: this negative errno instead of a size
+  CloseFd close_fd = CloseFd::never;               // the first one it gets, at once
+  bool nonsense = false;                           // before every answer, what must be refused
+  bool restore = false;                            // begins with the command
+  uint64_t stop_after = UINT64_MAX;                // messages
+};
+
 // One step. Which members mean something depends on the verb; the loader fills the rest with the
 // defaults written here.
 struct Step {
@@ -142,8 +159,7 @@ struct Step {
   std::optional<int64_t> answer;  // copen: size in bytes or negative errno
   int blob = -1;                  // index: contents to write, to serve, to download
   uint64_t blob_offset = 0;       // pwrite, write: where in the blob the data comes from
-  // serve: cookie key, as key_text() shows it -> blob index
-  std::vector<std::pair<std::string, int>> serve;
+  Service serve;
 
   int volume = -1;
   int cookie = -1;
@@ -179,6 +195,7 @@ struct Step {
   DiskCall disk;                     // disk; its contents are those of blob
   int barrier = -1;                  // index into Scenario::barriers
   int process = -1;                  // kill, send_fd: index into Scenario::processes
+  int task = -1;                     // signal: index into Scenario::tasks
 
   nlohmann::json expect;  // as written; null: the verb's own idea of success (check.h)
 };

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "sim/scenario/errno_names.h"
 #include "sim/scenario/steps_reader.h"
 
 namespace coldread::scenario {
@@ -56,11 +55,7 @@ void read_copen(Reader r) {
     r.step.answer = static_cast<int64_t>(
         r.names.scenario->blobs[static_cast<size_t>(r.step.blob)].bytes.size());
   }
-  if (error) {
-    const auto number = errno_number(error->string(32));
-    if (!number) error->fail("the name of an error (\"ENOENT\")");
-    r.step.answer = -*number;
-  }
+  if (error) r.step.answer = -r.error_number(*error);
 }
 
 void read_read_message(Reader r) {
@@ -126,13 +121,38 @@ void read_complete(Reader r) {
   }
 }
 
-void read_serve(Reader r) {
-  r.read_fd();
+void read_blobs(Reader r) {
   for (const auto& [key, blob] : r.fields.need("blobs").members(kMaxSteps)) {
     if (std::find(r.names.cookie_keys.begin(), r.names.cookie_keys.end(), key) ==
         r.names.cookie_keys.end())
       blob.fail("the key of a cookie", "\"" + key + "\"" + did_you_mean(key, r.names.cookie_keys));
-    r.step.serve.emplace_back(key, r.blob(blob));
+    r.step.serve.blobs.emplace_back(key, r.blob(blob));
+  }
+}
+
+void read_serve(Reader r) {
+  r.read_fd();
+  read_blobs(r);
+  Service& serve = r.step.serve;
+  serve.delay_ms = r.fields.number_or("delay_ms", 0, kMaxMs);
+  if (const auto fill = r.fields.find("fill")) {
+    serve.fill = fill->number(kMaxCallBytes);
+    if (serve.fill % kPage != 0) fill->fail("a multiple of 4096");
+  }
+  if (const auto ignore = r.fields.find("ignore")) {
+    const uint32_t opcodes = read_flags(*ignore, {"OPEN", "CLOSE", "READ"}, {1, 2, 4});
+    for (size_t i = 0; i < serve.ignore.size(); ++i) serve.ignore[i] = (opcodes >> i & 1) != 0;
+  }
+  if (const auto refuse = r.fields.find("refuse")) serve.refuse = -r.error_number(*refuse);
+  if (const auto close = r.fields.find("close_fd"))
+    serve.close_fd = close->one_of({"before_copen", "after_copen"}, "a time") == 0
+                         ? Service::CloseFd::before_copen
+                         : Service::CloseFd::after_copen;
+  serve.nonsense = r.fields.boolean_or("nonsense", false);
+  serve.restore = r.fields.boolean_or("restore", false);
+  if (const auto stop = r.fields.find("stop_after")) {
+    serve.stop_after = stop->number(kMaxSteps);
+    if (serve.stop_after == 0) stop->fail("at least 1");
   }
 }
 

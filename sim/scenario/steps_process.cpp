@@ -100,6 +100,10 @@ void read_limit(Reader r) {
   r.step.argument = r.fields.need("nofile").number(kMaxDescriptors);
 }
 
+void read_signal(Reader r) {
+  r.step.task = static_cast<int>(r.fields.need("to").one_of(r.names.tasks, "the name of a task"));
+}
+
 constexpr VerbReader kVerbs[] = {
     {Verb::dup, read_dup},
     {Verb::fork, read_fork},
@@ -115,6 +119,7 @@ constexpr VerbReader kVerbs[] = {
     {Verb::fcntl, read_fcntl},
     {Verb::chdir, read_chdir},
     {Verb::limit, read_limit},
+    {Verb::signal, read_signal},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/scenario/errno_names.h"
 #include "sim/scenario/node.h"
 #include "sim/scenario/steps.h"
 
@@ -23,6 +24,11 @@ struct Reader {
 
   int blob(const Node& node) const {
     return static_cast<int>(node.one_of(names.blobs, "the name of a blob"));
+  }
+  int64_t error_number(const Node& node) const {
+    const auto number = errno_number(node.string(32));
+    if (!number) node.fail("the name of an error (\"ENOENT\")");
+    return *number;
   }
   void read_volume() const {
     step.volume =

@@ -22,6 +22,7 @@ const FileOperations kCounting = {
 
 class Files : public BoundCache {
  protected:
+  std::pair<Kernel*, Task*> signalled_;
   Files() { releases = 0; }
   int install(uint32_t flags = O_RDWR) {
     const int fd = get_unused_fd_flags(kernel_, 0);
@@ -184,6 +185,24 @@ TEST_F(Files, WhatTheVfsRefusesByItself) {
     EXPECT_EQ(sys_mmap(kernel_, install(), 4096, true), -ENODEV);
     EXPECT_EQ(sys_mmap(kernel_, fd, 0, false), -EINVAL);
     EXPECT_EQ(sys_mmap(kernel_, 9, 4096, false), -EBADF);
+  });
+}
+
+TEST_F(Files, ASignalInterruptsAPoll) {
+  run([&] {
+    const int fd = open_device();
+    Task& self = *scheduler_.current();
+    scheduler_.spawn(
+        "other", false,
+        [](void* arg) {
+          auto& [kernel, task] = *static_cast<std::pair<Kernel*, Task*>*>(arg);
+          signal_wake_up(*kernel, *task);
+        },
+        &(signalled_ = {&kernel_, &self}));
+    EXPECT_EQ(sys_poll(kernel_, fd, POLLIN, kForever), -EINTR);
+    EXPECT_EQ(sys_poll(kernel_, fd, POLLIN, 0), -EINTR) << "still pending";
+    self.signal_pending = false;
+    EXPECT_EQ(sys_poll(kernel_, fd, POLLIN, 0), 0);
   });
 }
 

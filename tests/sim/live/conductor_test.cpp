@@ -133,6 +133,19 @@ TEST_F(ConductorRun, AChildSurvivesItsParentAndIsEndedByAnother) {
   EXPECT_EQ(records.at(4)["errno"], "ESRCH");
 }
 
+TEST_F(ConductorRun, ASignalIsHandled) {
+  const auto played = play(R"({
+      "a": [{"do": "sleep", "ms": 100}],
+      "b": [{"do": "sleep", "ms": 20}, {"do": "signal", "to": "a"}, {"do": "settle"},
+            {"do": "sleep", "ms": 0}, {"do": "signal", "to": "c"}],
+      "c": []})");
+  ASSERT_TRUE(played) << played.error();
+  EXPECT_FALSE(played->transcript.report);
+  EXPECT_EQ(played->transcript.tasks.at("a")[0]["ret"], 0);
+  EXPECT_EQ(played->transcript.tasks.at("b")[1]["ret"], 0);
+  EXPECT_EQ(played->transcript.tasks.at("b")[4]["errno"], "ESRCH") << "it has ended";
+}
+
 TEST(TaskProcess, FilesGetTheNumbersOfAFreshProcess) {
   const pid_t child = fork();
   if (child == 0) {

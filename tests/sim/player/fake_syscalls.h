@@ -81,6 +81,7 @@ class FakeSyscalls : public Syscalls {
     return answer("chdir", 0);
   }
   int64_t limit_files(uint64_t nofile) override { return called("limit", {nofile}, 0); }
+  int64_t signal(int task) override { return called("signal", {task}, 0); }
   int64_t pread(int fd, std::span<std::byte> data, uint64_t offset) override {
     return called("pread", {fd, data.size(), offset}, static_cast<int64_t>(data.size()));
   }

@@ -40,6 +40,7 @@ TEST(Player, EachVerbIsItsCall) {
       {R"({"do": "fcntl", "command": "F_SETFL", "argument": 9})", "fcntl 3 3 9"},
       {R"({"do": "chdir", "path": "{CACHE}/x"})", "chdir /a/cache/x"},
       {R"({"do": "limit", "nofile": 9})", "limit 9"},
+      {R"({"do": "signal", "to": "names"})", "signal 1"},
       {R"({"do": "close"})", "close 3"},
       {R"({"do": "lseek", "fd": "dev", "offset": -5, "whence": "end"})", "lseek 3 -5 2"},
       {R"({"do": "poll", "events": ["in", "out"], "timeout_ms": 7})", "poll 3 5 7 0"},

@@ -156,7 +156,7 @@ TEST(Loader, DaemonSteps) {
             LseekWhence::data);
   EXPECT_EQ(step(R"({"do": "lseek", "fd": "m", "offset": -1})").offset, UINT64_MAX);
   EXPECT_EQ(step(R"({"do": "complete"})").fd, "");
-  EXPECT_EQ(step(R"({"do": "serve", "blobs": {"c": "b"}})").serve.at(0).second, 0);
+  EXPECT_EQ(step(R"({"do": "serve", "blobs": {"c": "b"}})").serve.blobs.at(0).second, 0);
 }
 
 TEST(Loader, WritesDefaultToTheBlobsRest) {
