@@ -33,6 +33,7 @@ StoreOptions store_options(const scenario::Scenario& scenario) {
   options.bytes = total / 100 * 95 * kPageSize;
   options.reserved_blocks = total / 100 * 7;
   options.inodes = std::max<uint64_t>(total / 4, 512);
+  options.reserved_inodes = 10;
   for (const DiskShape& shape : kDiskShapes) {
     if (shape.mebibytes << 20 != scenario.cache_bytes) continue;
     options.bytes = shape.blocks * kPageSize;

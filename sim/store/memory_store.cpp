@@ -45,7 +45,7 @@ MemoryStore::MemoryStore(StoreOptions options)
     : pool_(options.bytes / kBlockSize),
       read_only_(options.read_only),
       total_inodes_(std::max<uint64_t>(options.inodes, 1)),
-      free_inodes_(total_inodes_ - 1),
+      free_inodes_(total_inodes_ - std::min(total_inodes_ - 1, options.reserved_inodes) - 1),
       reserved_blocks_(options.reserved_blocks),
       on_misuse_(std::move(options.on_misuse)) {
   inodes_.resize(kFirstInode);

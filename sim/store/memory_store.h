@@ -27,6 +27,7 @@ namespace coldread::sim {
 struct StoreOptions {
   uint64_t bytes = uint64_t{512} << 20;  // of the disk, rounded down to blocks
   uint64_t inodes = 131072;              // the root included
+  uint64_t reserved_inodes = 0;          // of these, never free (ext4's own, lost+found)
   uint64_t reserved_blocks = 0;          // free, but not available (f_bfree - f_bavail)
   bool read_only = false;                // the helpers that prepare a scenario work all the same
   // Called when an inode number is used that is no longer valid, or a reference is given back that
