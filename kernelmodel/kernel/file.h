@@ -110,7 +110,7 @@ struct files_struct {
   SpinLock file_lock;
   std::pmr::vector<Slot> slots;
   size_t next_fd = 0;  // index: no lower slot is free
-  int first_fd;  // lower ones are stdin, stdout, stderr: never handed out
+  int first_fd;        // lower ones are stdin, stdout, stderr: never handed out
   int rlimit;
 };
 
