@@ -84,6 +84,7 @@ class Fiber {
 
   // Will be resumed soon: with thousands of fibers its frames have left the caches long ago.
   void prefetch() const {
+    if (!started()) return;
     __builtin_prefetch(context_);
     __builtin_prefetch(static_cast<const std::byte*>(context_) + 64);
     __builtin_prefetch(static_cast<const std::byte*>(context_) + 128);
