@@ -4,112 +4,80 @@
 
 namespace coldread::scenario {
 
-const char* verb_name(Verb verb) {
-  switch (verb) {
-    case Verb::open:
-      return "open";
-    case Verb::command:
-      return "command";
-    case Verb::copen:
-      return "copen";
-    case Verb::read_message:
-      return "read_message";
-    case Verb::poll:
-      return "poll";
-    case Verb::close:
-      return "close";
-    case Verb::write:
-      return "write";
-    case Verb::pwrite:
-      return "pwrite";
-    case Verb::lseek:
-      return "lseek";
-    case Verb::complete:
-      return "complete";
-    case Verb::serve:
-      return "serve";
-    case Verb::dup:
-      return "dup";
-    case Verb::fork:
-      return "fork";
-    case Verb::end_child:
-      return "end_child";
-    case Verb::send_fd:
-      return "send_fd";
-    case Verb::receive_fd:
-      return "receive_fd";
-    case Verb::ioctl:
-      return "ioctl";
-    case Verb::pread:
-      return "pread";
-    case Verb::fsync:
-      return "fsync";
-    case Verb::ftruncate:
-      return "ftruncate";
-    case Verb::fallocate:
-      return "fallocate";
-    case Verb::mmap:
-      return "mmap";
-    case Verb::fcntl:
-      return "fcntl";
-    case Verb::chdir:
-      return "chdir";
-    case Verb::limit:
-      return "limit";
-    case Verb::signal:
-      return "signal";
-    case Verb::acquire_volume:
-      return "acquire_volume";
-    case Verb::relinquish_volume:
-      return "relinquish_volume";
-    case Verb::acquire_cookie:
-      return "acquire_cookie";
-    case Verb::relinquish_cookie:
-      return "relinquish_cookie";
-    case Verb::use_cookie:
-      return "use_cookie";
-    case Verb::unuse_cookie:
-      return "unuse_cookie";
-    case Verb::update_cookie:
-      return "update_cookie";
-    case Verb::invalidate:
-      return "invalidate";
-    case Verb::resize:
-      return "resize";
-    case Verb::note_page_release:
-      return "note_page_release";
-    case Verb::begin_operation:
-      return "begin_operation";
-    case Verb::end_operation:
-      return "end_operation";
-    case Verb::prepare_read:
-      return "prepare_read";
-    case Verb::cache_read:
-      return "cache_read";
-    case Verb::cache_write:
-      return "cache_write";
-    case Verb::prepare_write:
-      return "prepare_write";
-    case Verb::query_occupancy:
-      return "query_occupancy";
-    case Verb::write_to_cache:
-      return "write_to_cache";
-    case Verb::read:
-      return "read";
-    case Verb::disk:
-      return "disk";
-    case Verb::inject:
-      return "inject";
-    case Verb::sleep:
-      return "sleep";
-    case Verb::barrier:
-      return "barrier";
-    case Verb::settle:
-      return "settle";
-    case Verb::kill:
-      return "kill";
+namespace {
+
+struct VerbName {
+  Verb verb;
+  const char* name;
+};
+constexpr VerbName kVerbNames[] = {
+    {Verb::open, "open"},
+    {Verb::command, "command"},
+    {Verb::copen, "copen"},
+    {Verb::read_message, "read_message"},
+    {Verb::poll, "poll"},
+    {Verb::close, "close"},
+    {Verb::write, "write"},
+    {Verb::pwrite, "pwrite"},
+    {Verb::lseek, "lseek"},
+    {Verb::complete, "complete"},
+    {Verb::serve, "serve"},
+    {Verb::dup, "dup"},
+    {Verb::fork, "fork"},
+    {Verb::end_child, "end_child"},
+    {Verb::send_fd, "send_fd"},
+    {Verb::receive_fd, "receive_fd"},
+    {Verb::ioctl, "ioctl"},
+    {Verb::pread, "pread"},
+    {Verb::fsync, "fsync"},
+    {Verb::ftruncate, "ftruncate"},
+    {Verb::fallocate, "fallocate"},
+    {Verb::mmap, "mmap"},
+    {Verb::fcntl, "fcntl"},
+    {Verb::chdir, "chdir"},
+    {Verb::limit, "limit"},
+    {Verb::signal, "signal"},
+    {Verb::acquire_volume, "acquire_volume"},
+    {Verb::relinquish_volume, "relinquish_volume"},
+    {Verb::acquire_cookie, "acquire_cookie"},
+    {Verb::relinquish_cookie, "relinquish_cookie"},
+    {Verb::use_cookie, "use_cookie"},
+    {Verb::unuse_cookie, "unuse_cookie"},
+    {Verb::update_cookie, "update_cookie"},
+    {Verb::invalidate, "invalidate"},
+    {Verb::resize, "resize"},
+    {Verb::note_page_release, "note_page_release"},
+    {Verb::begin_operation, "begin_operation"},
+    {Verb::end_operation, "end_operation"},
+    {Verb::prepare_read, "prepare_read"},
+    {Verb::cache_read, "cache_read"},
+    {Verb::cache_write, "cache_write"},
+    {Verb::prepare_write, "prepare_write"},
+    {Verb::query_occupancy, "query_occupancy"},
+    {Verb::write_to_cache, "write_to_cache"},
+    {Verb::read, "read"},
+    {Verb::disk, "disk"},
+    {Verb::inject, "inject"},
+    {Verb::sleep, "sleep"},
+    {Verb::barrier, "barrier"},
+    {Verb::settle, "settle"},
+    {Verb::kill, "kill"},
+};
+
+// So that a verb finds its name by its number.
+constexpr bool in_order() {
+  size_t index = 0;
+  for (const VerbName& entry : kVerbNames) {
+    if (static_cast<size_t>(entry.verb) != index++) return false;
   }
-  return "?";
+  return true;
+}
+static_assert(in_order());
+
+}  // namespace
+
+const char* verb_name(Verb verb) {
+  return kVerbNames[static_cast<size_t>(verb)].name;
 }
 
 std::string hex_text(std::span<const std::byte> bytes) {
