@@ -40,6 +40,16 @@ void forget_frames([[maybe_unused]] Stack stack, [[maybe_unused]] const void* fr
 #endif
 }
 
+// What AddressSanitizer may still believe of the memory from an earlier life, this pool's or that
+// of one whose addresses it was given: of the end where frames begin, since cleaning all of it
+// would make its shadow resident.
+void forget_busy_end([[maybe_unused]] Stack stack) {
+#if COLDREAD_ASAN
+  constexpr size_t kBusy = 32 * size_t{1024};
+  __asan_unpoison_memory_region(stack.bottom + kStackSize - kBusy, kBusy);
+#endif
+}
+
 }  // namespace
 
 StackPool::~StackPool() {
@@ -81,9 +91,14 @@ Stack StackPool::carve() {
 }
 
 Stack StackPool::acquire() {
-  if (free_.empty()) return carve();
+  if (free_.empty()) {
+    const Stack stack = carve();
+    forget_busy_end(stack);
+    return stack;
+  }
   const Stack stack = free_.back();
   free_.pop_back();
+  forget_busy_end(stack);
   *reinterpret_cast<uint64_t*>(stack.bottom) = Stack::kCanary;
   return stack;
 }
