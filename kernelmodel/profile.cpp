@@ -16,6 +16,8 @@ constexpr std::array kChanges = {
                "new backing files have mode 0600, not 0000"},
     ChangeInfo{Change::prepare_ondemand_read_split, "prepare-ondemand-read-split", "8669247524c7",
                "on-demand reads have an entry of their own"},
+    ChangeInfo{Change::proc_fscache_moved, "proc-fscache-moved", "7eb5b3e3a0a5",
+               "/proc/fs/fscache belongs to the netfs library, statistics begin with its lines"},
 };
 static_assert(kChanges.size() == static_cast<size_t>(Change::count));
 
@@ -32,7 +34,8 @@ const std::array<Profile, 3>& table() {
       make("6.1.192", "Debian 12's kernel", false, "6.1", {Change::ondemand_read_in_prepare_read}),
       make("6.12.117", "Debian 12's backported kernel", false, "6.12",
            {Change::ondemand_read_in_prepare_read, Change::fd_write_position_alignment,
-            Change::cache_file_mode_0600, Change::prepare_ondemand_read_split}),
+            Change::cache_file_mode_0600, Change::prepare_ondemand_read_split,
+            Change::proc_fscache_moved}),
   };
   return kProfiles;
 }

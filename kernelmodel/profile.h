@@ -27,6 +27,8 @@ enum class Change : uint8_t {
   cache_file_mode_0600,
   // prepare_ondemand_read() beside prepare_read(); before, one entry for both.
   prepare_ondemand_read_split,
+  // fscache is part of the netfs library, and so are its files in /proc; before, on its own.
+  proc_fscache_moved,
   count
 };
 

@@ -37,6 +37,8 @@ void trace_active(Kernel& k, CookieHandle cookie, int n_active, const char* why)
 void free_cookie(Kernel& k, CookieHandle cookie) {
   warn_on(k, cookie->on_lru, "cookie freed while on the LRU list");
   warn_on(k, cookie->flags.test(FSCACHE_COOKIE_IS_HASHED), "cookie freed while hashed");
+  k.fscache.cookies.erase(cookie->proc_link);
+  k.fscache.stats.n_cookies--;
   k.fscache.cookie_pool.destroy(cookie);
 }
 
@@ -56,6 +58,8 @@ CookieHandle alloc_cookie(Kernel& k, VolumeHandle volume, uint8_t advice,
       fscache_hash(volume->key_hash, {reinterpret_cast<const uint8_t*>(cookie->key.data()),
                                       static_cast<size_t>(round_up(key.size(), 4))});
   cookie->debug_id = static_cast<uint32_t>(k.fscache.cookie_debug_id.inc_return());
+  cookie->proc_link = k.fscache.cookies.insert(k.fscache.cookies.end(), cookie);
+  k.fscache.stats.n_cookies++;
   see_cookie(k, cookie, "NEW acq  ");
   return cookie;
 }

@@ -87,6 +87,7 @@ void drop_from_lru(Kernel& k, CookieHandle cookie) {
   if (need_put) {
     fs.lru.erase(cookie->commit_link);
     cookie->on_lru = false;
+    fs.stats.n_cookies_lru--;
     fs.stats.n_cookies_lru_dropped++;
   }
   fs.lru_lock.unlock();
@@ -278,6 +279,7 @@ void fscache_cookie_to_lru(Kernel& k, CookieHandle cookie) {
     fscache_get_cookie(k, cookie, "GET lru  ");
     cookie->commit_link = fs.lru.insert(fs.lru.end(), cookie);
     cookie->on_lru = true;
+    fs.stats.n_cookies_lru++;
   } else {
     fs.lru.splice(fs.lru.end(), fs.lru, cookie->commit_link);
   }
@@ -303,6 +305,7 @@ void fscache_cookie_lru_worker(void* kernel) {
     }
     fs.lru.pop_front();
     cookie->on_lru = false;
+    fs.stats.n_cookies_lru--;
     fs.lru_lock.unlock();
     lru_do_one(k, cookie);
     fs.lru_lock.lock();

@@ -159,6 +159,7 @@ struct fscache_cookie {
   WaitQueue state_wait;  // wake_up_var(&cookie->state)
   fscache_cookie_state state = FSCACHE_COOKIE_STATE_QUIESCENT;
   TimeNs unused_at = 0;
+  std::pmr::list<Handle<fscache_cookie>>::iterator proc_link;
   bool on_lru = false;
   std::pmr::list<Handle<fscache_cookie>>::iterator commit_link;
   int64_t object_size = 0;
@@ -177,8 +178,9 @@ using CacheHandle = Handle<fscache_cache>;
 using VolumeHandle = Handle<fscache_volume>;
 using CookieHandle = Handle<fscache_cookie>;
 
-// The counters of /proc/fs/fscache/stats that cachefiles moves.
+// The counters of /proc/fs/fscache/stats. Memory never runs out here, so what counts that stays 0.
 struct fscache_statistics {
+  uint64_t n_cookies = 0, n_volumes = 0, n_cookies_lru = 0;  // there are now
   uint64_t n_reads = 0, n_writes = 0, n_dio_misfit = 0, n_no_write_space = 0, n_no_create_space = 0,
            n_culled = 0, n_volumes_collision = 0, n_relinquishes = 0, n_relinquishes_retire = 0,
            n_relinquishes_dropped = 0, n_cookies_lru_expired = 0, n_cookies_lru_removed = 0,
@@ -202,6 +204,7 @@ struct fscache_state {
   std::pmr::multimap<uint32_t, VolumeHandle> volume_hash;  // newest first among equals
   SpinLock cookie_hash_lock;
   std::pmr::multimap<uint32_t, CookieHandle> cookie_hash;
+  std::pmr::list<CookieHandle> cookies;  // fscache_cookies, oldest first
   SpinLock lru_lock;
   std::pmr::list<CookieHandle> lru;
   Timer lru_timer;

@@ -47,6 +47,7 @@ fscache_state::fscache_state(Kernel& k)
       volume_hash(&k.scheduler.memory()),
       cookie_hash_lock(k.scheduler, LockClass::fscache_cookies_lock),
       cookie_hash(&k.scheduler.memory()),
+      cookies(&k.scheduler.memory()),
       lru_lock(k.scheduler, LockClass::fscache_cookie_lru_lock),
       lru(&k.scheduler.memory()),
       lru_work(fscache_cookie_lru_worker, &k),

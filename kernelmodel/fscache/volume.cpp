@@ -128,6 +128,7 @@ VolumeHandle fscache_alloc_volume(Kernel& k, std::string_view key, std::string_v
   fs.addremove_sem.down_write();
   cache->n_volumes.inc_return();
   fs.volumes.push_back(volume);
+  fs.stats.n_volumes++;
   trace_volume(k, volume->debug_id, volume->ref.peek(), "NEW acq  ");
   fs.addremove_sem.up_write();
   return volume;
@@ -142,6 +143,7 @@ void fscache_free_volume(Kernel& k, VolumeHandle volume) {
   }
   k.fscache.addremove_sem.down_write();
   k.fscache.volumes.remove(volume);
+  k.fscache.stats.n_volumes--;
   cache->n_volumes.dec_return();
   k.fscache.addremove_sem.up_write();
   if (volume->hashed) fscache_unhash_volume(k, volume);

@@ -26,6 +26,14 @@ std::string guest_program(const GuestOptions& options) {
                                  : fs::absolute(options.program, error).string();
 }
 
+// What a kernel counts from its boot on is only alike in two that did nothing else before.
+bool needs_fresh_kernel(const scenario::Scenario& scenario) {
+  for (const scenario::TaskSpec& task : scenario.tasks)
+    for (const scenario::Step& step : task.steps)
+      if (step.verb == scenario::Verb::proc) return true;
+  return false;
+}
+
 bool stopped(const GuestOptions& options) {
   return options.stop && *options.stop;
 }
@@ -137,7 +145,8 @@ void GuestPool::give_back(std::unique_ptr<Guest> guest) {
 
 Answer GuestPool::play(const KernelImage& image, const scenario::Scenario& scenario,
                        const GuestOptions& options) {
-  std::unique_ptr<Guest> guest = take(image, scenario.cache_bytes, options);
+  std::unique_ptr<Guest> guest;
+  if (!needs_fresh_kernel(scenario)) guest = take(image, scenario.cache_bytes, options);
   if (!guest) {
     Result<std::unique_ptr<Guest>> booted = Guest::boot(image, scenario.cache_bytes, options);
     if (!booted) return Error{booted.error()};

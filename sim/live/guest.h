@@ -73,6 +73,7 @@ class GuestPool {
                                   const GuestOptions& options);
 
  private:
+  // An idle one that will do; null: there is none.
   std::unique_ptr<Guest> take(const KernelImage& image, uint64_t disk_bytes,
                               const GuestOptions& options);
   void give_back(std::unique_ptr<Guest> guest);

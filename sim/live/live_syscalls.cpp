@@ -118,6 +118,14 @@ int64_t LiveSyscalls::inject(uint32_t errors) {
   });
 }
 
+int64_t LiveSyscalls::proc(const std::string& file, std::string* text) {
+  return in_call(TaskState::in_call, [&] {
+    const int64_t result = read_proc("/proc/fs/fscache/" + file, text);
+    if (result < 0) errno = static_cast<int>(-result);
+    return result;
+  });
+}
+
 // --- the play
 // --------------------------------------------------------------------------------------
 

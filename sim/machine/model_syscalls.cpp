@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "kernelmodel/fscache/proc.h"
 #include "sim/machine/disk_calls.h"
 #include "sim/machine/machine.h"
 
@@ -128,6 +129,10 @@ int64_t ModelSyscalls::disk(const std::string&, const scenario::DiskCall& call,
 int64_t ModelSyscalls::inject(uint32_t errors) {
   machine_.kernel_.cachefiles.error_injection_state = errors;
   return finish(0);
+}
+
+int64_t ModelSyscalls::proc(const std::string& file, std::string* text) {
+  return finish(fscache_proc_read(machine_.kernel_, file, text));
 }
 
 void ModelSyscalls::sleep_ms(uint64_t ms) {

@@ -1,4 +1,6 @@
-// What somebody else does to the cache's disk.
+// What somebody else does to the cache's disk, and reads in /proc.
+#include <algorithm>
+
 #include "sim/player/player.h"
 
 namespace coldread::player {
@@ -12,6 +14,23 @@ int64_t TaskPlayer::do_disk(const scenario::Step& step) {
   if (step.disk.operation == scenario::DiskOperation::look) entry = &current()["entry"];
   const int64_t ret = syscalls_.disk(process_.cache_directory, step.disk, buffer_.current(), entry);
   if (entry != nullptr && ret < 0) current().erase("entry");
+  return ret;
+}
+
+// How long the LRU timer has still to run is a matter of when one looks: at=*.
+int64_t TaskPlayer::do_proc(const scenario::Step& step) {
+  const int64_t ret = syscalls_.proc(step.proc_file, &text_);
+  if (ret < 0) return ret;
+  nlohmann::json& lines = current()["lines"] = nlohmann::json::array();
+  for (size_t from = 0; from < text_.size();) {
+    const size_t end = std::min(text_.find('\n', from), text_.size());
+    std::string line = text_.substr(from, end - from);
+    const size_t at = line.find(" at=");
+    if (line.starts_with("LRU ") && at != line.npos && !line.ends_with(" at=0"))
+      line.replace(at, line.npos, " at=*");
+    lines.push_back(std::move(line));
+    from = end + 1;
+  }
   return ret;
 }
 

@@ -129,6 +129,8 @@ int64_t TaskPlayer::execute(const Step& step) {
       return do_disk(step);
     case Verb::inject:
       return syscalls_.inject(step.flags);
+    case Verb::proc:
+      return do_proc(step);
     case Verb::sleep:
       syscalls_.sleep_ms(static_cast<uint64_t>(step.timeout_ms));
       return 0;

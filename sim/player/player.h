@@ -84,6 +84,7 @@ class TaskPlayer {
 
   // disk.cpp: what somebody else does to the cache's disk.
   int64_t do_disk(const scenario::Step& step);
+  int64_t do_proc(const scenario::Step& step);
 
   // read.cpp: a netfs' read.
   int64_t do_read(const scenario::Step& step);

@@ -151,6 +151,8 @@ class Syscalls {
                        std::span<const std::byte> contents, nlohmann::json* entry) = 0;
   // /proc/sys/cachefiles/error_injection := scenario::kInject*. The run's end sets it to 0.
   virtual int64_t inject(uint32_t errors) = 0;
+  // All of /proc/fs/fscache/FILE: 0, or -ENOENT.
+  virtual int64_t proc(const std::string& file, std::string* text) = 0;
 
   // --- the play ---
   virtual void sleep_ms(uint64_t ms) = 0;

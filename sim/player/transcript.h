@@ -44,6 +44,7 @@ struct RunReport {
 //   "slices"    read: [{"source", "offset", "length"}], one for every prepare_read; "copy": the
 //               errno, if writing a download to the cache failed
 //   "entry"     disk, op look: as in Transcript::disk; of a directory "entries": N
+//   "lines"     proc: the file's lines; a pending timer of the statistics is " at=*"
 //   "messages"  serve: every message served, as above, each with its own "seq"
 //   "skipped"   why the step could not be made at all (it names a message that never came)
 //   "seq"       order over all tasks in which calls came back; left out of comparisons

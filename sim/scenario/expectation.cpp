@@ -145,6 +145,8 @@ void check_results(Fields& fields, Verb verb, const Names& names) {
   if (const auto node = find("data", {Verb::read, Verb::cache_read})) check_data(*node, names);
   if (const auto node = find("messages", {Verb::serve})) check_messages(*node);
   if (const auto node = find("entry", {Verb::disk})) check_disk_entry(*node);
+  if (const auto node = find("lines", {Verb::proc}))
+    for (const Node& line : node->elements(kMaxList)) line.string(kMaxText);
 }
 
 void check_answer(const Node& node, Verb verb, const Names& names) {

@@ -58,6 +58,7 @@ constexpr VerbName kVerbNames[] = {
     {Verb::read, "read"},
     {Verb::disk, "disk"},
     {Verb::inject, "inject"},
+    {Verb::proc, "proc"},
     {Verb::sleep, "sleep"},
     {Verb::barrier, "barrier"},
     {Verb::settle, "settle"},

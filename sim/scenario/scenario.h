@@ -102,6 +102,7 @@ enum class Verb : uint8_t {
   // Somebody else's, and faults.
   disk,
   inject,
+  proc,
   // The play itself.
   sleep,
   barrier,
@@ -192,6 +193,7 @@ struct Step {
   bool sync = false;                 // cache_read, cache_write: without completion
   bool allocated = false;            // prepare_write: the range has blocks already
   uint64_t limit = 0;                // prepare_write: upper_len; query_occupancy: granularity
+  std::string proc_file;             // proc: "stats" ...
   DiskCall disk;                     // disk; its contents are those of blob
   int barrier = -1;                  // index into Scenario::barriers
   int process = -1;                  // kill, send_fd: index into Scenario::processes

@@ -1,4 +1,4 @@
-// The steps of whoever else has the cache's disk in hand, and of faults.
+// The steps of whoever else has the cache's disk in hand, of faults, and of who looks on.
 #include <algorithm>
 
 #include "sim/scenario/steps_reader.h"
@@ -120,7 +120,14 @@ void read_inject(Reader r) {
       read_flags(r.fields.need("errors"), {"ENOSPC", "EIO"}, {kInjectEnospc, kInjectEio});
 }
 
-constexpr VerbReader kVerbs[] = {{Verb::disk, read_disk}, {Verb::inject, read_inject}};
+void read_proc(Reader r) {
+  static const std::vector<std::string> kFiles = {"caches", "volumes", "cookies", "stats",
+                                                  "requests"};
+  r.step.proc_file = kFiles[r.fields.need("file").one_of(kFiles, "a file of /proc/fs/fscache")];
+}
+
+constexpr VerbReader kVerbs[] = {
+    {Verb::disk, read_disk}, {Verb::inject, read_inject}, {Verb::proc, read_proc}};
 
 }  // namespace
 

@@ -105,6 +105,18 @@ TEST_P(RealKernel, AHangIsShownWithKernelStacksAndTheNextScenarioRuns) {
   EXPECT_TRUE(play(kColdRead));
 }
 
+TEST_P(RealKernel, WhatCountsFromTheBootIsReadInAFreshKernel) {
+  ASSERT_TRUE(play(kColdRead));
+  const auto transcript = play(R"({"version": 1, "title": "t", "kernels": ["6.1.192"],
+      "volumes": {"v": {"key": "v"}},
+      "tasks": {"reader": [{"do": "acquire_volume", "volume": "v"},
+                           {"do": "proc", "file": "volumes"}]}})");
+  ASSERT_TRUE(transcript) << transcript.error();
+  const auto& lines = transcript->tasks.at("reader").back().at("lines");
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[2], "00000001     1     0   0 00 -               v");
+}
+
 TEST_P(RealKernel, AModuleThatDoesNotLoadIsSaidSo) {
   image_.module_path = directory_.write("not_a_module.ko", "nonsense");
   const auto transcript = play(kColdRead);

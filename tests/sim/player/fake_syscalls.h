@@ -29,6 +29,7 @@ class FakeSyscalls : public Syscalls {
   std::deque<PrepareResult> prepared;                  // else: all of it is in the cache
   std::string cache;                                   // what cache_read finds
   std::vector<Range> trusted;
+  std::string proc_text;
   std::string last_data;  // of the last write, pwrite, cache_write
   int64_t size = 0;
   bool aligned = true;
@@ -184,6 +185,11 @@ class FakeSyscalls : public Syscalls {
     return answer("disk", 0);
   }
   int64_t inject(uint32_t errors) override { return called("inject", {errors}, 0); }
+  int64_t proc(const std::string& file, std::string* text) override {
+    *text = proc_text;
+    calls.push_back("proc " + file);
+    return answer("proc", 0);
+  }
 
   void sleep_ms(uint64_t ms) override { called("sleep", {ms}, 0); }
   void barrier(int barrier) override { called("barrier", {barrier}, 0); }

@@ -54,6 +54,7 @@ TEST(Player, EachVerbIsItsCall) {
        "disk 2 /a/cache/x 9993"},
       {R"({"do": "inject", "errors": ["ENOSPC"]})", "inject 1"},
       {R"({"do": "inject", "errors": ["EIO"]})", "inject 2"},
+      {R"({"do": "proc", "file": "caches"})", "proc caches"},
       {R"({"do": "acquire_volume", "volume": "v"})", "acquire_volume 0"},
       {R"({"do": "relinquish_volume", "volume": "v", "invalidate": true})",
        "relinquish_volume 0 1 0"},
@@ -108,6 +109,18 @@ TEST(Player, EachVerbIsItsCall) {
     EXPECT_EQ(record["seq"], 0);
     EXPECT_TRUE(stage.syscalls.aligned) << step;
   }
+}
+
+TEST(Player, ProcIsShownLineByLineWithoutWhatTimeTells) {
+  Stage stage(R"({"do": "proc", "file": "stats"})");
+  stage.syscalls.proc_text = "LRU    : n=1 at=998\nIO     : rd=1 at=998\n";
+  EXPECT_EQ(last(stage)["lines"].dump(), R"(["LRU    : n=1 at=*","IO     : rd=1 at=998"])");
+  Stage idle(R"({"do": "proc", "file": "stats"})");
+  idle.syscalls.proc_text = "LRU    : n=0 at=0";
+  EXPECT_EQ(last(idle)["lines"].dump(), R"(["LRU    : n=0 at=0"])");
+  Stage none(R"({"do": "proc", "file": "requests"})");
+  none.syscalls.answers["proc"] = {-ENOENT};
+  EXPECT_EQ(last(none).dump(), R"({"errno":"ENOENT"})");
 }
 
 TEST(Player, OperationsThatWereBegunAreUsed) {
