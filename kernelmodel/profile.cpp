@@ -18,6 +18,8 @@ constexpr std::array kChanges = {
                "on-demand reads have an entry of their own"},
     ChangeInfo{Change::proc_fscache_moved, "proc-fscache-moved", "7eb5b3e3a0a5",
                "/proc/fs/fscache belongs to the netfs library, statistics begin with its lines"},
+    ChangeInfo{Change::netfs_issue_write, "netfs-issue-write", "288ace2f57c9",
+               "the netfs library hands over what it writes back as it is, the cache cuts it"},
 };
 static_assert(kChanges.size() == static_cast<size_t>(Change::count));
 
@@ -35,7 +37,7 @@ const std::array<Profile, 3>& table() {
       make("6.12.117", "Debian 12's backported kernel", false, "6.12",
            {Change::ondemand_read_in_prepare_read, Change::fd_write_position_alignment,
             Change::cache_file_mode_0600, Change::prepare_ondemand_read_split,
-            Change::proc_fscache_moved}),
+            Change::proc_fscache_moved, Change::netfs_issue_write}),
   };
   return kProfiles;
 }

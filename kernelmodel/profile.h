@@ -29,6 +29,8 @@ enum class Change : uint8_t {
   prepare_ondemand_read_split,
   // fscache is part of the netfs library, and so are its files in /proc; before, on its own.
   proc_fscache_moved,
+  // The netfs library hands over what it writes back as it is, and the cache cuts it (issue_write).
+  netfs_issue_write,
   count
 };
 

@@ -38,6 +38,7 @@ void set_limits(CachefilesHandle cache, const FilesystemStatistics& stats) {
 
 // Everything between finding the directory and publishing the cache.
 int prepare_cache(Kernel& k, CachefilesHandle cache) {
+  if (!k.store.can_hold_cache(cache->mnt)) return -EOPNOTSUPP;
   if (k.store.read_only()) return -EROFS;
   FilesystemStatistics stats;
   int ret = k.store.statfs(&stats);

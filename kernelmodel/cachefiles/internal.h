@@ -235,9 +235,9 @@ inline ObjectHandle cachefiles_cres_object(const netfs_cache_resources& cres) {
 }
 
 // --- cache.c: space and withdrawal ---
-// bind: 0; -EBUSY (tag in use, or a directory of another cache's), path_lookup's errno, -EROFS,
-// statfs' errno, -ERANGE (block size 0), -EOPNOTSUPP (blocks above a page),
-// cachefiles_get_directory()'s.
+// bind: 0; -EBUSY (tag in use, or a directory of another cache's), path_lookup's errno, -EOPNOTSUPP
+// (a file system that cannot hold a cache), -EROFS, statfs' errno, -ERANGE (block size 0),
+// -EOPNOTSUPP (blocks above a page), cachefiles_get_directory()'s.
 int cachefiles_add_cache(Kernel& k, CachefilesHandle cache);
 // Room for so many more files and blocks of bsize? 0, -ENOBUFS (below a stop limit) or statfs'
 // errno (-EIO kills the cache). May begin or end culling.
@@ -324,6 +324,14 @@ int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber 
 ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
                                 const UserData& user);  // __cachefiles_write
 
+// prepare_write_subreq and issue_write: what the netfs library counts as written of `part`, or an
+// errno: -ENOBUFS (no file, no room), write's. What does not fill a block counts, though it is left
+// out. `extendable_to`: so many bytes behind the end of the file may be written with its last
+// block.
+ssize_t cachefiles_issue_write(Kernel& k, netfs_cache_resources& cres,
+                               const netfs_write_subrequest& part, int64_t i_size,
+                               uint64_t extendable_to);
+
 // --- key.c ---
 // The file's name from the cookie's key. More than 252 bytes of key: a report that ends the run.
 void cachefiles_cook_key(ObjectHandle object);
@@ -341,6 +349,9 @@ int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, In
 // vfs_llseek() on a backing file for data or holes: as BackingStore::seek, and the object's file
 // stands there afterwards.
 int64_t cachefiles_seek(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset,
+                        Whence whence);
+// The same where errors can be injected: all but the anonymous fd's.
+int64_t cachefiles_look(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset,
                         Whence whence);
 inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);  // made on first use
 // The caller holds the inode's rwsem. False: it is in use already.

@@ -1,7 +1,7 @@
-// Reading and writing the backing file, and looking for holes in it.
+// Reading the backing file, and looking for holes in it.
 //
-// Models fs/cachefiles/io.c. Direct I/O completes before it returns here: the asynchronous half of
-// the kernel's has no effect of its own.
+// Models fs/cachefiles/io.c; writing is in io_write.cpp. Direct I/O completes before it returns
+// here: the asynchronous half of the kernel's has no effect of its own.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -45,13 +45,13 @@ void cachefiles_end_operation(Kernel& k, netfs_cache_resources& cres) {
   fscache_end_cookie_access(k, cres.cookie, "END   io     ");
 }
 
-namespace {
-
-// Every look at the file from within: where errors can be injected.
-int64_t look_for(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset, Whence whence) {
+int64_t cachefiles_look(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset,
+                        Whence whence) {
   const int error = cachefiles_inject_read_error(k);
   return error != 0 ? error : cachefiles_seek(k, object, file, offset, whence);
 }
+
+namespace {
 
 struct Answer {
   netfs_io_source source;
@@ -70,7 +70,7 @@ Occupancy look_at_file(Kernel& k, ObjectHandle object, InodeNumber file, int64_t
   const auto begin = static_cast<uint64_t>(start);
   const Answer seek_error{NETFS_DOWNLOAD_FROM_SERVER, "seek-error"};
 
-  const int64_t data = look_for(k, object, file, begin, Whence::data);
+  const int64_t data = cachefiles_look(k, object, file, begin, Whence::data);
   if (data == -ENXIO) return {{NETFS_DOWNLOAD_FROM_SERVER, "seek-enxio"}, true};
   if (data < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(data), "seek");
@@ -83,7 +83,7 @@ Occupancy look_at_file(Kernel& k, ObjectHandle object, InodeNumber file, int64_t
     *len = round_up(static_cast<uint64_t>(data), block) - begin;
     return {{NETFS_DOWNLOAD_FROM_SERVER, "found-part"}, true};
   }
-  const int64_t hole = look_for(k, object, file, begin, Whence::hole);
+  const int64_t hole = cachefiles_look(k, object, file, begin, Whence::hole);
   if (hole < 0) {
     trace_cachefiles_io_error(k, object, file, static_cast<int>(hole), "seek");
     return {seek_error};
@@ -164,7 +164,7 @@ namespace {
 // errno.
 ssize_t skip_hole(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t begin, uint64_t length,
                   bool may_ask) {
-  const int64_t data = look_for(k, object, file, begin, Whence::data);
+  const int64_t data = cachefiles_look(k, object, file, begin, Whence::data);
   if (data < 0 && data != -ENXIO) return data;
   if (data == -ENXIO || static_cast<uint64_t>(data) >= begin + length) {
     // The series' v8: only here, where all of the range is missing, was the daemon asked.
@@ -230,116 +230,18 @@ int cachefiles_query_occupancy(Kernel& k, netfs_cache_resources& cres, int64_t s
   const uint64_t block = std::max<uint64_t>(object->volume->cache->bsize, granularity);
   const auto begin = static_cast<uint64_t>(start);
 
-  const int64_t data = look_for(k, object, cres.file, begin, Whence::data);
+  const int64_t data = cachefiles_look(k, object, cres.file, begin, Whence::data);
   if (data < 0) return data == -ENXIO ? -ENODATA : -ENOBUFS;
   const uint64_t from = round_up(static_cast<uint64_t>(data), block);
   if (from >= begin + len) return -ENODATA;
-  const int64_t hole = look_for(k, object, cres.file, static_cast<uint64_t>(data), Whence::hole);
+  const int64_t hole =
+      cachefiles_look(k, object, cres.file, static_cast<uint64_t>(data), Whence::hole);
   if (hole < 0) return hole == -ENXIO ? -ENODATA : -ENOBUFS;
   const uint64_t to = round_down(static_cast<uint64_t>(hole), block);
   if (to <= from) return -ENODATA;
   *data_start = static_cast<int64_t>(from);
   *data_len = to > begin + len ? len : to - from;
   return 0;
-}
-
-namespace {
-
-constexpr uint64_t kLogicalBlock = 512;  // bytes, of the cache's disk
-
-// Direct I/O looks at how the write lies before it looks for the memory.
-ssize_t write_file(Kernel& k, InodeNumber file, int64_t start, const UserData& data) {
-  const auto offset = static_cast<uint64_t>(start);
-  if (!data.faults || data.bytes.empty()) return k.store.write(file, offset, data.bytes);
-  return (offset | data.bytes.size()) % kLogicalBlock != 0 ? -EINVAL : -EFAULT;
-}
-
-}  // namespace
-
-ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file, int64_t start,
-                                const UserData& user) {
-  const std::span<const std::byte> data = user.bytes;
-  k.fscache.stats.n_writes++;
-  const CachefilesHandle cache = object->volume->cache;
-  const uint64_t blocks = (data.size() + (uint64_t{1} << cache->bshift) - 1) >> cache->bshift;
-  cache->b_writing += blocks;
-  cachefiles_grab_object(k, object, "GET ioreq");
-  if (k.trace.enabled()) {
-    trace_emit(k, "cachefiles_write", "o=%08x B=%x s=%llx l=%zx", object->debug_id,
-               static_cast<unsigned>(file), static_cast<unsigned long long>(start), data.size());
-  }
-  k.scheduler.preemption_point(&*object);
-  ssize_t ret = cachefiles_inject_write_error(k);
-  if (ret == 0) ret = write_file(k, file, start, user);
-  if (ret < 0) trace_cachefiles_io_error(k, object, file, static_cast<int>(ret), "write");
-  cache->b_writing -= blocks;
-  object->cookie->flags.set(FSCACHE_COOKIE_HAVE_DATA);
-  cachefiles_put_object(k, object, "PUT ioreq");
-  return ret;
-}
-
-ssize_t cachefiles_write(Kernel& k, netfs_cache_resources& cres, int64_t start,
-                         std::span<const std::byte> data) {
-  if (!fscache_wait_for_operation(k, cres, FSCACHE_WANT_WRITE)) return -ENOBUFS;
-  return cachefiles_write_object(k, cachefiles_cres_object(cres), cres.file, start, data);
-}
-
-int cachefiles_prepare_object_write(Kernel& k, ObjectHandle object, InodeNumber file,
-                                    int64_t* start, uint64_t* len, uint64_t upper_len,
-                                    bool no_space_allocated_yet) {
-  const CachefilesHandle cache = object->volume->cache;
-  const int64_t aligned =
-      *start / static_cast<int64_t>(kPageSize) * static_cast<int64_t>(kPageSize);
-  if (k.profile.has(Change::fd_write_position_alignment)) {
-    if (aligned != *start || *len > upper_len) {
-      k.fscache.stats.n_dio_misfit++;
-      return -ENOBUFS;
-    }
-    *len = round_up(*len, kPageSize);
-  } else {
-    *len = round_up(*len + static_cast<uint64_t>(*start - aligned), kPageSize);
-    *start = aligned;
-  }
-  const uint64_t pages = *len / kPageSize;
-  const auto check_space = [&] {
-    return cachefiles_has_space(k, cache, 0, pages, cachefiles_has_space_for_write);
-  };
-  if (no_space_allocated_yet) return check_space();
-
-  const auto begin = static_cast<uint64_t>(*start);
-  int64_t pos = look_for(k, object, file, begin, Whence::data);
-  if (pos == -ENXIO) return check_space();
-  if (pos < 0) {
-    trace_cachefiles_io_error(k, object, file, static_cast<int>(pos), "seek");
-    return static_cast<int>(pos);
-  }
-  if (static_cast<uint64_t>(pos) >= begin + *len) return check_space();
-  if (cachefiles_has_space(k, cache, 0, pages, cachefiles_has_space_check) == 0) return 0;
-  pos = look_for(k, object, file, begin, Whence::hole);
-  if (pos < 0) {
-    trace_cachefiles_io_error(k, object, file, static_cast<int>(pos), "seek");
-    return static_cast<int>(pos);
-  }
-  if (static_cast<uint64_t>(pos) >= begin + *len) return 0;
-
-  k.fscache.stats.n_no_write_space++;
-  int ret = cachefiles_inject_remove_error(k);
-  if (ret == 0) ret = k.store.punch_hole(file, begin, *len);
-  if (ret >= 0) return ret;
-  trace_cachefiles_io_error(k, object, file, ret, "fallocate");
-  cachefiles_io_error(k, cache, "CacheFiles: fallocate failed");
-  return -EIO;
-}
-
-int cachefiles_prepare_write(Kernel& k, netfs_cache_resources& cres, int64_t* start, uint64_t* len,
-                             uint64_t upper_len, bool no_space_allocated_yet) {
-  const ObjectHandle object = cachefiles_cres_object(cres);
-  if (cres.file == 0 &&
-      (!fscache_wait_for_operation(k, cres, FSCACHE_WANT_WRITE) || cres.file == 0)) {
-    return -ENOBUFS;
-  }
-  return cachefiles_prepare_object_write(k, object, cres.file, start, len, upper_len,
-                                         no_space_allocated_yet);
 }
 
 }  // namespace coldread

@@ -104,6 +104,12 @@ bool open_file(Kernel& k, ObjectHandle object, InodeNumber file) {
     k.store.put(file);
     return false;
   }
+  if (k.store.read_only()) {  // nobody opens a file there to write to it
+    trace_cachefiles_vfs_error(k, object, file, -EROFS, "open");
+    do_unmark_inode_in_use(k, object, file);
+    k.store.put(file);
+    return false;
+  }
   // The daemon is asked first: the size it answers with is part of the check.
   if (cachefiles_ondemand_init_object(k, object) < 0) {
     do_unmark_inode_in_use(k, object, file);

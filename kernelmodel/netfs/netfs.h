@@ -4,7 +4,9 @@
 // those of the operation that it belongs to.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernelmodel/kernel/pool.h"
 #include "kernelmodel/ports/backing_store.h"
@@ -42,6 +44,14 @@ struct netfs_cache_resources {
   bool begun = false;             // ops != NULL
   uint32_t debug_id = 0;
   uint32_t inval_counter = 0;
+};
+
+// struct netfs_io_subrequest of a write: `pages` holds its data, and zeros behind it up to the end
+// of the last page.
+struct netfs_write_subrequest {
+  int64_t start = 0;
+  uint64_t length = 0;
+  std::span<const std::byte> pages;
 };
 
 }  // namespace coldread

@@ -96,6 +96,9 @@ class BackingStore {
 
   virtual int statfs(FilesystemStatistics* out) = 0;  // vfs_statfs()
   virtual bool read_only() = 0;                       // sb_rdonly()
+  // Whether the file system of a directory has what a cache needs: directories, unnamed files,
+  // xattrs, statfs and sync, and blocks no larger than a page.
+  virtual bool can_hold_cache(InodeNumber dir) = 0;
   virtual int sync() = 0;
   // s_maxbytes: no file grows and no position goes beyond.
   virtual int64_t max_file_size() = 0;

@@ -29,6 +29,7 @@ bool any_left(const nlohmann::json& model, std::vector<nlohmann::json>& seen) {
 std::string why_not_expressible(const scenario::Scenario& scenario, const Profile& profile,
                                 const player::Transcript& model) {
   if (profile.kernel_series.empty()) return "no real kernel can be built for this profile";
+  if (!scenario.model_only.empty()) return scenario.model_only;
   const bool found = model.report && model.report->kind != "hang";
   if (found && player::verify(scenario, std::string(profile.name), model).empty()) {
     return fmt::format("it expects {}, which only the model can see", model.report->kind);

@@ -1,10 +1,13 @@
 #include "sim/live/disk_calls.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -15,6 +18,9 @@ namespace {
 
 using scenario::DiskCall;
 using scenario::DiskOperation;
+
+// ext4 takes blocks of its own with a file's: it takes a few attempts to come out even.
+constexpr int kFillTries = 20;
 
 int64_t answer(int64_t result) {
   return result < 0 ? -int64_t{errno} : 0;
@@ -71,13 +77,70 @@ int64_t look(const std::string& path, nlohmann::json* entry) {
   return 0;
 }
 
+// Files of no length in a directory of their own, until so many inodes are left.
+int64_t fill_inodes(const std::string& directory, uint64_t left) {
+  struct statvfs status;
+  for (size_t i = 0;; ++i) {
+    if (statvfs(directory.c_str(), &status) < 0) return -errno;
+    const std::string name = directory + "/" + std::to_string(i);
+    if (status.f_ffree > left) {
+      if (mknod(name.c_str(), S_IFREG | 0600, 0) < 0 && errno != EEXIST) return -errno;
+    } else if (status.f_ffree == left || unlink(name.c_str()) < 0) {
+      return 0;
+    }
+  }
+}
+
+// One file that is as long as it takes.
+int64_t fill_blocks(const std::string& directory, uint64_t left) {
+  const std::string path = directory + "/blocks";
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return -errno;
+  int64_t result = 0;
+  for (int tries = 0; tries < kFillTries; ++tries) {
+    struct statvfs disk;
+    struct stat file;
+    if (fsync(fd) < 0 || fstatvfs(fd, &disk) < 0 || fstat(fd, &file) < 0) {
+      result = -errno;
+      break;
+    }
+    if (disk.f_bavail == left) break;
+    const auto block = static_cast<off_t>(disk.f_bsize);
+    const off_t more = (static_cast<off_t>(disk.f_bavail) - static_cast<off_t>(left)) * block;
+    const int done = more > 0 ? fallocate(fd, 0, file.st_size, more)
+                              : ftruncate(fd, std::max<off_t>(file.st_size + more, 0));
+    if (done < 0) {
+      result = -errno;
+      break;
+    }
+  }
+  close(fd);
+  return result;
+}
+
+int64_t fill(const std::string& directory, const DiskCall& call) {
+  const std::string inside = directory + "/fill";
+  if (mkdir(inside.c_str(), 0700) < 0 && errno != EEXIST) return -errno;
+  int64_t result = 0;
+  if (call.files) result = fill_inodes(inside, *call.files);
+  if (result == 0 && call.blocks) result = fill_blocks(inside, *call.blocks);
+  return result;
+}
+
+int64_t remount(const std::string& directory, bool read_only) {
+  const std::string mount_point = directory.substr(0, directory.rfind('/'));
+  return answer(mount(nullptr, mount_point.c_str(), nullptr,
+                      MS_REMOUNT | (read_only ? MS_RDONLY : 0), nullptr));
+}
+
 }  // namespace
 
 int64_t change_disk(const std::string& directory, const DiskCall& call,
                     std::span<const std::byte> contents, nlohmann::json* entry) {
-  const bool renames = call.operation == DiskOperation::rename;
+  const bool second =
+      call.operation == DiskOperation::rename || call.operation == DiskOperation::link;
   if (scenario::makes_parents(call.operation)) {
-    const int64_t made = make_parents(directory, renames ? call.to : call.path);
+    const int64_t made = make_parents(directory, second ? call.to : call.path);
     if (made < 0) return made;
   }
   const std::string path = directory + "/" + call.path;
@@ -102,6 +165,8 @@ int64_t change_disk(const std::string& directory, const DiskCall& call,
       return answer(rmdir(path.c_str()));
     case DiskOperation::rename:
       return answer(rename(path.c_str(), (directory + "/" + call.to).c_str()));
+    case DiskOperation::link:
+      return answer(link(path.c_str(), (directory + "/" + call.to).c_str()));
     case DiskOperation::symlink:
       return answer(symlink(call.to.c_str(), path.c_str()));
     case DiskOperation::mkfifo: {
@@ -117,6 +182,10 @@ int64_t change_disk(const std::string& directory, const DiskCall& call,
       return answer(lremovexattr(path.c_str(), call.xattr.c_str()));
     case DiskOperation::look:
       return look(path, entry);
+    case DiskOperation::fill:
+      return fill(directory, call);
+    case DiskOperation::remount:
+      return remount(directory, call.read_only);
   }
   return -EINVAL;
 }

@@ -43,14 +43,14 @@ bool stopped(const GuestOptions& options) {
 // --- one guest
 // -------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Guest>> Guest::boot(const KernelImage& image, uint64_t disk_bytes,
+Result<std::unique_ptr<Guest>> Guest::boot(const KernelImage& image, const DiskSpec& disk,
                                            const GuestOptions& options) {
   std::unique_ptr<Guest> guest(new Guest);
   guest->image_ = image;
-  guest->disk_bytes_ = disk_bytes;
+  guest->disk_ = disk;
   guest->program_ = guest_program(options);
   Result<std::unique_ptr<GuestMachine>> machine = GuestMachine::create(
-      {image, disk_bytes, guest->program_, {"guest", "{DIR}/setup.json"}, options.memory_mb});
+      {image, disk, guest->program_, {"guest", "{DIR}/setup.json"}, options.memory_mb});
   if (!machine) return Error{machine.error()};
   guest->machine_ = std::move(*machine);
   const std::string& directory = guest->machine_->directory();
@@ -64,10 +64,10 @@ Result<std::unique_ptr<Guest>> Guest::boot(const KernelImage& image, uint64_t di
   return Error{fmt::format("Linux {} cannot be used: {}", image.release, done.error())};
 }
 
-bool Guest::serves(const KernelImage& image, uint64_t disk_bytes,
+bool Guest::serves(const KernelImage& image, const DiskSpec& disk,
                    const GuestOptions& options) const {
   return !machine_->wait_end(0) && image.linux_path == image_.linux_path &&
-         image.module_path == image_.module_path && disk_bytes == disk_bytes_ &&
+         image.module_path == image_.module_path && disk == disk_ &&
          guest_program(options) == program_;
 }
 
@@ -122,11 +122,11 @@ std::string Guest::console() const {
 // --- many
 // ------------------------------------------------------------------------------------------
 
-std::unique_ptr<Guest> GuestPool::take(const KernelImage& image, uint64_t disk_bytes,
+std::unique_ptr<Guest> GuestPool::take(const KernelImage& image, const DiskSpec& disk,
                                        const GuestOptions& options) {
   const std::lock_guard guard(lock_);
   for (auto guest = idle_.begin(); guest != idle_.end(); ++guest) {
-    if (!(*guest)->serves(image, disk_bytes, options)) continue;
+    if (!(*guest)->serves(image, disk, options)) continue;
     std::unique_ptr<Guest> taken = std::move(*guest);
     idle_.erase(guest);
     return taken;
@@ -145,10 +145,11 @@ void GuestPool::give_back(std::unique_ptr<Guest> guest) {
 
 Answer GuestPool::play(const KernelImage& image, const scenario::Scenario& scenario,
                        const GuestOptions& options) {
+  const DiskSpec disk = {scenario.cache_bytes, scenario.cache_inodes};
   std::unique_ptr<Guest> guest;
-  if (!needs_fresh_kernel(scenario)) guest = take(image, scenario.cache_bytes, options);
+  if (!needs_fresh_kernel(scenario)) guest = take(image, disk, options);
   if (!guest) {
-    Result<std::unique_ptr<Guest>> booted = Guest::boot(image, scenario.cache_bytes, options);
+    Result<std::unique_ptr<Guest>> booted = Guest::boot(image, disk, options);
     if (!booted) return Error{booted.error()};
     guest = std::move(*booted);
   }

@@ -32,7 +32,7 @@ struct GuestOptions {
 // One booted guest. Not thread-safe.
 class Guest {
  public:
-  static Result<std::unique_ptr<Guest>> boot(const KernelImage& image, uint64_t disk_bytes,
+  static Result<std::unique_ptr<Guest>> boot(const KernelImage& image, const DiskSpec& disk,
                                              const GuestOptions& options);
 
   // See GuestPool::play().
@@ -41,7 +41,7 @@ class Guest {
   // False after a hang or a failure: it plays nothing else.
   bool usable() const { return usable_; }
   // Whether it runs and is what boot() would make of these.
-  bool serves(const KernelImage& image, uint64_t disk_bytes, const GuestOptions& options) const;
+  bool serves(const KernelImage& image, const DiskSpec& disk, const GuestOptions& options) const;
 
  private:
   Guest() = default;
@@ -50,7 +50,7 @@ class Guest {
   std::string console() const;
 
   KernelImage image_;
-  uint64_t disk_bytes_ = 0;
+  DiskSpec disk_;
   std::string program_;
   std::string out_;
   std::unique_ptr<GuestMachine> machine_;
@@ -74,7 +74,7 @@ class GuestPool {
 
  private:
   // An idle one that will do; null: there is none.
-  std::unique_ptr<Guest> take(const KernelImage& image, uint64_t disk_bytes,
+  std::unique_ptr<Guest> take(const KernelImage& image, const DiskSpec& disk,
                               const GuestOptions& options);
   void give_back(std::unique_ptr<Guest> guest);
 

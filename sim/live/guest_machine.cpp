@@ -136,8 +136,11 @@ std::string mkfs_path() {
 }
 
 // The same disk from the same size, always.
-Status make_file_system(const std::string& mkfs, const std::string& path) {
+Status make_file_system(const std::string& mkfs, const std::string& path, uint64_t inodes) {
   std::vector<std::string> arguments = {mkfs, "-q", "-F", "-b", "4096"};
+  if (inodes != 0)
+    for (const std::string& argument : {std::string("-N"), std::to_string(inodes)})
+      arguments.push_back(argument);
   for (const char* argument : {"-U", kDiskUuid, "-E", kDiskOptions})
     arguments.emplace_back(argument);
   arguments.push_back(path);
@@ -260,10 +263,10 @@ Status GuestMachine::make_disk() const {
   if (mkfs.empty()) return Error{"mkfs.ext4 is not there (package e2fsprogs)"};
   const std::string path = directory_ + "/disk";
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  const uint64_t bytes = std::max(spec_.disk_bytes, kMinDiskBytes);
+  const uint64_t bytes = std::max(spec_.disk.bytes, kMinDiskBytes);
   if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) < 0) return failed(path);
   close(fd);
-  return make_file_system(mkfs, path);
+  return make_file_system(mkfs, path, spec_.disk.inodes);
 }
 
 Status GuestMachine::boot() {

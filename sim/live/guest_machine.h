@@ -17,9 +17,16 @@
 
 namespace coldread::live {
 
+// An empty ext4 disk.
+struct DiskSpec {
+  uint64_t bytes = 0;
+  uint64_t inodes = 0;  // 0: as many as mkfs.ext4 finds right
+  bool operator==(const DiskSpec&) const = default;
+};
+
 struct MachineSpec {
   KernelImage image;
-  uint64_t disk_bytes = 0;                  // of an empty ext4 disk, /dev/ubda
+  DiskSpec disk;                            // /dev/ubda
   std::string init;                         // absolute path of the first process' program
   std::vector<std::string> init_arguments;  // "{DIR}" stands for the machine's directory
   unsigned memory_mb = 768;

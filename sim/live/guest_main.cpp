@@ -68,6 +68,8 @@ Status with_disk(const GuestSetup& setup, Play play) {
   const std::string directory = setup.cache + "/c";
   if (mkdir(directory.c_str(), 0755) < 0) return failed(directory);
   if (!play(directory)) return Nothing{};  // what is stuck cannot be unmounted
+  // A scenario may have left it read-only.
+  mount(nullptr, setup.cache.c_str(), nullptr, MS_REMOUNT, nullptr);
   std::error_code error;
   fs::remove_all(directory, error);
   for (int tries = 0; umount(setup.cache.c_str()) < 0; ++tries) {

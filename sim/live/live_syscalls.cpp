@@ -118,6 +118,10 @@ int64_t LiveSyscalls::inject(uint32_t errors) {
   });
 }
 
+int64_t LiveSyscalls::fault(const scenario::Fault&) {
+  return -ENOSYS;
+}
+
 int64_t LiveSyscalls::proc(const std::string& file, std::string* text) {
   return in_call(TaskState::in_call, [&] {
     const int64_t result = read_proc("/proc/fs/fscache/" + file, text);

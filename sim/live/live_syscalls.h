@@ -95,12 +95,15 @@ class LiveSyscalls final : public player::Syscalls {
   int64_t query_occupancy(player::Target target, player::Range range, uint64_t granularity,
                           player::Range* out) override;
   int64_t write_to_cache(int cookie, uint64_t start, std::span<const std::byte> data) override;
+  int64_t issue_write(player::Target target, uint64_t start, std::span<const std::byte> data,
+                      int64_t i_size, uint64_t extendable_to) override;
   void trust(int cookie, uint64_t start, uint64_t length) override;
   int64_t cookie_size(int cookie) override;
 
   int64_t disk(const std::string& directory, const scenario::DiskCall& call,
                std::span<const std::byte> contents, nlohmann::json* entry) override;
   int64_t inject(uint32_t errors) override;
+  int64_t fault(const scenario::Fault& fault) override;
   int64_t proc(const std::string& file, std::string* text) override;
 
   void sleep_ms(uint64_t ms) override;

@@ -202,6 +202,18 @@ int64_t LiveSyscalls::write_to_cache(int cookie, uint64_t start, std::span<const
   return netfs(COLDREAD_WRITE_TO_CACHE, call);
 }
 
+int64_t LiveSyscalls::issue_write(player::Target target, uint64_t start,
+                                  std::span<const std::byte> data, int64_t i_size,
+                                  uint64_t extendable_to) {
+  auto call = call_on<coldread_issue>(target);
+  call.start = start;
+  call.length = data.size();
+  call.buffer = address(data.data());
+  call.i_size = i_size;
+  call.extendable_to = extendable_to;
+  return netfs(COLDREAD_ISSUE_WRITE, call);
+}
+
 void LiveSyscalls::trust(int, uint64_t, uint64_t) {}
 
 int64_t LiveSyscalls::cookie_size(int cookie) {

@@ -105,6 +105,15 @@ int make_other(MemoryStore& store, InodeNumber parent, std::string_view name, ui
   return store.mknod(parent, name, FileType::other, mode, &made.inode);
 }
 
+int link(MemoryStore& store, InodeNumber directory, const DiskCall& call) {
+  Found linked(store);
+  if (const int error = find(store, directory, call.path, linked); error < 0) return error;
+  Found target(store);
+  std::string_view name;
+  const int error = find_parent(store, directory, call.to, target, &name);
+  return error < 0 ? error : store.link(linked.inode, target.inode, name);
+}
+
 int remove_directory(Kernel& k, MemoryStore& store, InodeNumber parent, std::string_view name) {
   Found victim(store);
   if (const int error = store.lookup(parent, name, &victim.inode); error < 0) return error;
@@ -137,6 +146,8 @@ int change_names(Kernel& k, MemoryStore& store, InodeNumber directory, const Dis
       return store.unlink(parent.inode, name);
     case DiskOperation::rmdir:
       return remove_directory(k, store, parent.inode, name);
+    case DiskOperation::link:
+      return link(store, directory, call);
     case DiskOperation::rename: {
       Found target(store);
       std::string_view new_name;
@@ -209,9 +220,10 @@ nlohmann::json describe_disk(MemoryStore& store, InodeNumber directory) {
 int64_t change_disk(Kernel& k, MemoryStore& store, InodeNumber directory, const DiskCall& call,
                     std::span<const std::byte> contents, nlohmann::json* entry) {
   k.scheduler.preemption_point(&store);
-  const bool renames = call.operation == DiskOperation::rename;
+  const bool second =
+      call.operation == DiskOperation::rename || call.operation == DiskOperation::link;
   if (scenario::makes_parents(call.operation)) {
-    const int error = make_parents(store, directory, renames ? call.to : call.path);
+    const int error = make_parents(store, directory, second ? call.to : call.path);
     if (error < 0) return error;
   }
   switch (call.operation) {
@@ -226,6 +238,13 @@ int64_t change_disk(Kernel& k, MemoryStore& store, InodeNumber directory, const 
       const int error = find(store, directory, call.path, found);
       return error < 0 ? error : change_inode(store, found.inode, call, contents, entry);
     }
+    case DiskOperation::fill:
+      if (call.files) store.fill_files(*call.files);
+      if (call.blocks) store.fill_blocks(*call.blocks);
+      return 0;
+    case DiskOperation::remount:
+      store.remount(call.read_only);
+      return 0;
     default:
       return change_names(k, store, directory, call, contents);
   }

@@ -22,9 +22,12 @@ struct DiskShape {
   uint64_t mebibytes, blocks, reserved, inodes;
 };
 constexpr DiskShape kDiskShapes[] = {
+    {8, 892, 142, 2048},        {16, 2811, 285, 4096},        {32, 6649, 572, 8192},
     {64, 14325, 1146, 16384},   {128, 26605, 2293, 32768},    {256, 57274, 4586, 65536},
     {512, 124725, 9174, 32768}, {1024, 249195, 17203, 65536}, {4096, 1011640, 56524, 262144},
 };
+
+constexpr uint64_t kInodesPerBlock = 16;
 
 StoreOptions store_options(const scenario::Scenario& scenario) {
   const uint64_t total = scenario.cache_bytes / kPageSize;
@@ -39,6 +42,12 @@ StoreOptions store_options(const scenario::Scenario& scenario) {
     options.bytes = shape.blocks * kPageSize;
     options.reserved_blocks = shape.reserved;
     options.inodes = shape.inodes;
+  }
+  if (scenario.cache_inodes != 0) {
+    // A larger or smaller inode table leaves less or more for everything else.
+    options.bytes += options.inodes / kInodesPerBlock * kPageSize;
+    options.inodes = scenario.cache_inodes;
+    options.bytes -= options.inodes / kInodesPerBlock * kPageSize;
   }
   return options;
 }
@@ -63,8 +72,11 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
       strategy_(make_strategy(options)),
       scheduler_(*strategy_),
       store_(store_options(scenario)),
+      faulty_store_(store_),
       log_(scheduler_, options.history, options.on_trace),
-      kernel_(scheduler_, store_, log_, log_, profile),
+      kernel_(scheduler_,
+              scenario.model_only.empty() ? static_cast<BackingStore&>(store_) : faulty_store_,
+              log_, log_, profile),
       cache_directory_(store_.make_directory(kCacheDirectory)),
       children_(scenario.children.size()),
       volumes_(scenario.volumes.size()),
@@ -72,6 +84,7 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
       operations_(scenario.operations.size()),
       setup_wait_(scheduler_, "its turn in the setup"),
       task_end_wait_(scheduler_, "the end of the other tasks") {
+  store_.make_foreign_directory("proc");
   for (size_t i = 0; i < scenario.processes.size(); i++) {
     store_.get(MemoryStore::kRoot);
     processes_.push_back(std::make_unique<Process>(kernel_, MemoryStore::kRoot));

@@ -16,6 +16,7 @@
 #include "sim/machine/run.h"
 #include "sim/player/player.h"
 #include "sim/scheduler/scheduler.h"
+#include "sim/store/faulty_store.h"
 #include "sim/store/memory_store.h"
 
 namespace coldread::sim {
@@ -91,6 +92,7 @@ class Machine {
   std::unique_ptr<SchedulingStrategy> strategy_;
   FiberScheduler scheduler_;
   MemoryStore store_;
+  FaultyStore faulty_store_;
   EventLog log_;
   Kernel kernel_;
   InodeNumber cache_directory_ = 0;

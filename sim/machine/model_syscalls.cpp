@@ -131,6 +131,11 @@ int64_t ModelSyscalls::inject(uint32_t errors) {
   return finish(0);
 }
 
+int64_t ModelSyscalls::fault(const scenario::Fault& fault) {
+  machine_.faulty_store_.plan(fault.call, fault.result, fault.nth, fault.times);
+  return finish(0);
+}
+
 int64_t ModelSyscalls::proc(const std::string& file, std::string* text) {
   return finish(fscache_proc_read(machine_.kernel_, file, text));
 }

@@ -257,6 +257,17 @@ int64_t ModelSyscalls::write_to_cache(int cookie, uint64_t start, std::span<cons
                                        static_cast<int64_t>(start), data.size(), pages));
 }
 
+int64_t ModelSyscalls::issue_write(player::Target target, uint64_t start,
+                                   std::span<const std::byte> data, int64_t i_size,
+                                   uint64_t extendable_to) {
+  if (!machine_.kernel_.profile.has(Change::netfs_issue_write)) return finish(-EOPNOTSUPP);
+  const std::span<const std::byte> pages = in_pages(start, data).subspan(start % kPageSize);
+  const netfs_write_subrequest part{static_cast<int64_t>(start), data.size(), pages};
+  return with_operation(target, true, [&](netfs_cache_resources& cres) {
+    return int64_t{cachefiles_issue_write(machine_.kernel_, cres, part, i_size, extendable_to)};
+  });
+}
+
 void ModelSyscalls::trust(int cookie, uint64_t start, uint64_t length) {
   if (!has_cookie(cookie)) return;
   Kernel& k = machine_.kernel_;

@@ -31,6 +31,7 @@ std::string success_text(const Step& step, const Record& record) {
     case Verb::pwrite:
     case Verb::cache_write:
     case Verb::write_to_cache:
+    case Verb::issue_write:
       return "success (" + std::to_string(step.length) + ")";
     case Verb::cache_read:
       return "success (" + std::to_string(step.sync ? 0 : step.length) + ")";
@@ -58,6 +59,7 @@ bool succeeded(const Step& step, const Record& record) {
     case Verb::pwrite:
     case Verb::cache_write:
     case Verb::write_to_cache:
+    case Verb::issue_write:
       return *ret == step.length;
     case Verb::read_message:
     case Verb::poll:

@@ -43,6 +43,10 @@ int64_t TaskPlayer::execute_io(const Step& step) {
     case Verb::write_to_cache:
       load_blob(step.blob, step.blob_offset, step.length);
       return syscalls_.write_to_cache(step.cookie, step.offset, buffer_.current());
+    case Verb::issue_write:
+      load_blob(step.blob, step.blob_offset, step.length);
+      return syscalls_.issue_write(target_of(step), step.offset, buffer_.current(), step.i_size,
+                                   step.limit);
     case Verb::read:
       return do_read(step);
     default:

@@ -129,6 +129,8 @@ int64_t TaskPlayer::execute(const Step& step) {
       return do_disk(step);
     case Verb::inject:
       return syscalls_.inject(step.flags);
+    case Verb::fault:
+      return syscalls_.fault(step.fault);
     case Verb::proc:
       return do_proc(step);
     case Verb::sleep:

@@ -137,6 +137,10 @@ class Syscalls {
   virtual int64_t query_occupancy(Target target, Range range, uint64_t granularity, Range* out) = 0;
   // fscache_write_to_cache(): what its completion gets.
   virtual int64_t write_to_cache(int cookie, uint64_t start, std::span<const std::byte> data) = 0;
+  // The cache's prepare_write_subreq and issue_write, as the netfs library has them since 6.10:
+  // what it counts as written, or the error. -EOPNOTSUPP: that kernel has none.
+  virtual int64_t issue_write(Target target, uint64_t start, std::span<const std::byte> data,
+                              int64_t i_size, uint64_t extendable_to) = 0;
   // A reader takes these bytes of the cache for the object's: the model finds out whether anybody
   // wrote them (ReportKind::unwritten_data).
   virtual void trust(int cookie, uint64_t start, uint64_t length) = 0;
@@ -151,6 +155,8 @@ class Syscalls {
                        std::span<const std::byte> contents, nlohmann::json* entry) = 0;
   // /proc/sys/cachefiles/error_injection := scenario::kInject*. The run's end sets it to 0.
   virtual int64_t inject(uint32_t errors) = 0;
+  // Plans a fault of the disk's; only a model's: -ENOSYS.
+  virtual int64_t fault(const scenario::Fault& fault) = 0;
   // All of /proc/fs/fscache/FILE: 0, or -ENOENT.
   virtual int64_t proc(const std::string& file, std::string* text) = 0;
 

@@ -22,24 +22,30 @@ enum class DiskOperation : uint8_t {
   unlink,
   rmdir,
   rename,
+  link,
   symlink,
   mkfifo,
   chmod,
   setxattr,
   removexattr,
-  look,  // changes nothing: says what is there
+  look,     // changes nothing: says what is there
+  fill,     // takes space away, or gives back what an earlier one took
+  remount,  // the whole file system
 };
 
 struct DiskCall {
   DiskOperation operation = DiskOperation::look;
   std::string path;
-  std::string to;                // rename: where to; symlink: what it says
-  std::string xattr;             // setxattr, removexattr: its name
-  std::vector<std::byte> value;  // setxattr
-  uint32_t mode = 0;             // mkdir, create, mkfifo, chmod: permission bits
-  std::optional<uint64_t> size;  // create: behind the contents, if any, a hole; truncate
-  uint64_t offset = 0;           // write, punch_hole; bytes
-  uint64_t length = 0;           // punch_hole
+  std::string to;                  // rename, link: the other name; symlink: what it says
+  std::string xattr;               // setxattr, removexattr: its name
+  std::vector<std::byte> value;    // setxattr
+  uint32_t mode = 0;               // mkdir, create, mkfifo, chmod: permission bits
+  std::optional<uint64_t> size;    // create: behind the contents, if any, a hole; truncate
+  uint64_t offset = 0;             // write, punch_hole; bytes
+  uint64_t length = 0;             // punch_hole
+  std::optional<uint64_t> blocks;  // fill: so many of 4096 bytes are left to be had (f_bavail)
+  std::optional<uint64_t> files;   // fill: so many inodes are left (f_ffree)
+  bool read_only = false;          // remount
 };
 
 // Whether missing directories on the way to the path (of rename: to the new one) are made.
@@ -48,6 +54,7 @@ inline bool makes_parents(DiskOperation operation) {
     case DiskOperation::mkdir:
     case DiskOperation::create:
     case DiskOperation::rename:
+    case DiskOperation::link:
     case DiskOperation::symlink:
     case DiskOperation::mkfifo:
       return true;

@@ -19,6 +19,10 @@ namespace {
 constexpr size_t kMaxThings = 1000;  // volumes, cookies, kernels
 constexpr size_t kMaxKey = 300;      // fscache refuses keys of more than 254 or 255 bytes
 constexpr size_t kMaxStory = 65536;
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kMaxBytesWithInodes = uint64_t{128} << 20;
+constexpr uint64_t kMinInodes = 512;  // a volume takes 257
+constexpr uint64_t kInodesPerBlock = 16;
 
 std::string read_story(const Node& node) {
   if (node.json().is_string()) return node.string(kMaxStory);
@@ -175,6 +179,10 @@ void read_steps(Fields& fields, Scenario& scenario) {
       add_steps(scenario.tasks[i], read_step(step, /*setup=*/false, names), step);
   check_names(scenario);
   check_kills(scenario);
+  for (const TaskSpec& task : scenario.tasks)
+    for (const Step& step : task.steps)
+      if (step.verb == Verb::fault)
+        scenario.model_only = "only the model's disk can be told which call goes wrong";
   resolve_operations(scenario, names);
   resolve_barriers(scenario, names);
   resolve_children(scenario, names);
@@ -182,6 +190,16 @@ void read_steps(Fields& fields, Scenario& scenario) {
     check_final_expectation(*expect, names);
     scenario.expect = expect->json();
   }
+}
+
+// Only where mkfs.ext4 makes exactly as many: in one block group, whole blocks of the inode table.
+uint64_t read_inodes(const Node& node, uint64_t cache_bytes) {
+  const uint64_t inodes = node.number(cache_bytes / kPage);
+  if (cache_bytes > kMaxBytesWithInodes)
+    node.fail("a number of inodes only where \"cache_bytes\" is at most 128 MiB");
+  if (inodes < kMinInodes || inodes % kInodesPerBlock != 0)
+    node.fail("a multiple of 16 from 512 to one for every 4096 bytes");
+  return inodes;
 }
 
 Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& json,
@@ -205,6 +223,8 @@ Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& js
     scenario.cache_bytes = size->number(kMaxCacheBytes);
     if (scenario.cache_bytes < kMinCacheBytes) size->fail("at least 1 MiB (1048576)");
   }
+  if (const auto inodes = fields.find("cache_inodes"))
+    scenario.cache_inodes = read_inodes(*inodes, scenario.cache_bytes);
   if (const auto blobs = fields.find("blobs"))
     scenario.blobs =
         read_blobs(*blobs, {std::filesystem::path(name).parent_path(), options.blob_directories},

@@ -55,9 +55,11 @@ constexpr VerbName kVerbNames[] = {
     {Verb::prepare_write, "prepare_write"},
     {Verb::query_occupancy, "query_occupancy"},
     {Verb::write_to_cache, "write_to_cache"},
+    {Verb::issue_write, "issue_write"},
     {Verb::read, "read"},
     {Verb::disk, "disk"},
     {Verb::inject, "inject"},
+    {Verb::fault, "fault"},
     {Verb::proc, "proc"},
     {Verb::sleep, "sleep"},
     {Verb::barrier, "barrier"},
@@ -79,6 +81,14 @@ static_assert(in_order());
 
 const char* verb_name(Verb verb) {
   return kVerbNames[static_cast<size_t>(verb)].name;
+}
+
+const std::vector<std::string>& store_calls() {
+  static const std::vector<std::string> kCalls = {
+      "path_lookup", "lookup",   "mkdir",      "tmpfile",    "link",     "unlink",   "rename",
+      "getattr",     "truncate", "punch_hole", "zero_range", "getxattr", "setxattr", "removexattr",
+      "seek",        "read",     "write",      "statfs",     "sync"};
+  return kCalls;
 }
 
 std::string hex_text(std::span<const std::byte> bytes) {

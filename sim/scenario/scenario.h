@@ -98,10 +98,12 @@ enum class Verb : uint8_t {
   prepare_write,
   query_occupancy,
   write_to_cache,
+  issue_write,
   read,
   // Somebody else's, and faults.
   disk,
   inject,
+  fault,
   proc,
   // The play itself.
   sleep,
@@ -141,6 +143,16 @@ struct Service {
   bool restore = false;                            // begins with the command
   uint64_t stop_after = UINT64_MAX;                // messages
 };
+
+// A call of cachefiles' on its disk that goes wrong: on the model alone.
+struct Fault {
+  std::string call;    // one of store_calls()
+  int64_t result = 0;  // negative errno; of a read or write also: so many bytes and no more
+  uint64_t nth = 1;    // from now on
+  uint64_t times = 1;  // so many in a row
+};
+// "lookup", "write" ...: BackingStore's.
+const std::vector<std::string>& store_calls();
 
 // One step. Which members mean something depends on the verb; the loader fills the rest with the
 // defaults written here.
@@ -192,7 +204,9 @@ struct Step {
   bool for_write = false;            // begin_operation
   bool sync = false;                 // cache_read, cache_write: without completion
   bool allocated = false;            // prepare_write: the range has blocks already
-  uint64_t limit = 0;                // prepare_write: upper_len; query_occupancy: granularity
+  uint64_t limit = 0;                // prepare_write: upper_len; query_occupancy: granularity;
+                                     // issue_write: submit_extendable_to
+  Fault fault;                       // fault
   std::string proc_file;             // proc: "stats" ...
   DiskCall disk;                     // disk; its contents are those of blob
   int barrier = -1;                  // index into Scenario::barriers
@@ -220,6 +234,7 @@ struct Scenario {
   std::vector<std::string> facts;              // ids of what it shows (kernelmodel/facts.json)
   std::vector<std::string> kernels;            // the profiles it applies to, in the file's order
   uint64_t cache_bytes = uint64_t{512} << 20;  // size of the cache's filesystem
+  uint64_t cache_inodes = 0;                   // of it; 0: as many as are usual for the size
   std::vector<Blob> blobs;
   std::vector<Volume> volumes;
   std::vector<Cookie> cookies;
@@ -231,7 +246,8 @@ struct Scenario {
   int setup_turns = 0;
   // Not empty: why the scenario cannot be played here ("blob "image": no file ..."): a skip.
   std::string unavailable;
-  nlohmann::json expect;  // the final expectations, as written; null: none
+  std::string model_only;  // not empty: why no real kernel can play it
+  nlohmann::json expect;   // the final expectations, as written; null: none
   // Of all that decides what is played, hence not of titles, stories and expectations: 16 hex
   // digits. Recorded transcripts belong to it.
   std::string digest;

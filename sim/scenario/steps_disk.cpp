@@ -1,6 +1,7 @@
 // The steps of whoever else has the cache's disk in hand, of faults, and of who looks on.
 #include <algorithm>
 
+#include "sim/scenario/errno_names.h"
 #include "sim/scenario/steps_reader.h"
 
 namespace coldread::scenario {
@@ -13,8 +14,8 @@ constexpr const char* kObjectXattr = "user.CacheFiles.cache";
 
 // In the order of DiskOperation.
 const std::vector<std::string> kOperations = {
-    "mkdir",  "create",  "write",  "truncate", "punch_hole", "unlink",      "rmdir",
-    "rename", "symlink", "mkfifo", "chmod",    "setxattr",   "removexattr", "look"};
+    "mkdir",   "create", "write", "truncate", "punch_hole",  "unlink", "rmdir", "rename", "link",
+    "symlink", "mkfifo", "chmod", "setxattr", "removexattr", "look",   "fill",  "remount"};
 
 bool is_below(const std::string& path) {
   if (path.empty() || path.back() == '/') return false;
@@ -79,6 +80,7 @@ void read_operation(Reader r, DiskCall& call) {
       call.length = r.fields.need("length").number(kMaxObject);
       break;
     case DiskOperation::rename:
+    case DiskOperation::link:
       call.to = read_path(r.fields.need("to"), false);
       break;
     case DiskOperation::symlink: {
@@ -99,6 +101,13 @@ void read_operation(Reader r, DiskCall& call) {
     case DiskOperation::removexattr:
       call.xattr = read_xattr_name(r.fields);
       break;
+    case DiskOperation::fill:
+      if (const auto blocks = r.fields.find("blocks")) call.blocks = blocks->number(kMaxObject);
+      if (const auto files = r.fields.find("files")) call.files = files->number(kMaxObject);
+      break;
+    case DiskOperation::remount:
+      call.read_only = r.fields.boolean_or("read_only", false);
+      break;
     case DiskOperation::unlink:
     case DiskOperation::rmdir:
     case DiskOperation::look:
@@ -111,7 +120,8 @@ void read_disk(Reader r) {
   call.operation =
       static_cast<DiskOperation>(r.fields.need("op").one_of(kOperations, "an operation"));
   const bool or_itself = call.operation >= DiskOperation::chmod;
-  call.path = read_path(r.fields.need("path"), or_itself);
+  const bool whole = call.operation >= DiskOperation::fill;
+  if (!whole) call.path = read_path(r.fields.need("path"), or_itself);
   read_operation(r, call);
 }
 
@@ -120,14 +130,35 @@ void read_inject(Reader r) {
       read_flags(r.fields.need("errors"), {"ENOSPC", "EIO"}, {kInjectEnospc, kInjectEio});
 }
 
+void read_fault(Reader r) {
+  Fault& fault = r.step.fault;
+  fault.call = store_calls()[r.fields.need("call").one_of(store_calls(), "a call of the disk's")];
+  if (r.fields.first_of("error", "short")) {
+    const Node error = r.fields.need("error");
+    const auto number = errno_number(error.string(32));
+    if (!number) error.fail("the name of an error (\"EIO\")");
+    fault.result = -*number;
+  } else {
+    const Node length = r.fields.need("short");
+    if (fault.call != "read" && fault.call != "write")
+      length.fail("\"short\" of a read or a write");
+    fault.result = static_cast<int64_t>(length.number(kMaxCallBytes));
+  }
+  fault.nth = r.fields.number_or("nth", 1, kMaxObject);
+  if (fault.nth == 0) r.fields.need("nth").fail("1 or more");
+  fault.times = r.fields.number_or("times", 1, kMaxObject);
+}
+
 void read_proc(Reader r) {
   static const std::vector<std::string> kFiles = {"caches", "volumes", "cookies", "stats",
                                                   "requests"};
   r.step.proc_file = kFiles[r.fields.need("file").one_of(kFiles, "a file of /proc/fs/fscache")];
 }
 
-constexpr VerbReader kVerbs[] = {
-    {Verb::disk, read_disk}, {Verb::inject, read_inject}, {Verb::proc, read_proc}};
+constexpr VerbReader kVerbs[] = {{Verb::disk, read_disk},
+                                 {Verb::inject, read_inject},
+                                 {Verb::fault, read_fault},
+                                 {Verb::proc, read_proc}};
 
 }  // namespace
 

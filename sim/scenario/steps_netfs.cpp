@@ -161,6 +161,15 @@ void read_read(Reader r) {
   if (const auto node = r.fields.find("download")) r.step.blob = r.blob(*node);
 }
 
+void read_issue_write(Reader r) {
+  read_target(r);
+  r.step.offset = r.fields.number_or("offset", 0, kMaxObject);
+  r.read_source(r.step.offset);
+  if (const auto node = r.fields.find("i_size"))
+    r.step.i_size = static_cast<int64_t>(node->number(kMaxObject));
+  r.step.limit = r.fields.number_or("extendable_to", 0, kPage);
+}
+
 constexpr VerbReader kVerbs[] = {
     {Verb::acquire_volume, read_acquire_volume},
     {Verb::relinquish_volume, read_relinquish_volume},
@@ -180,6 +189,7 @@ constexpr VerbReader kVerbs[] = {
     {Verb::prepare_write, read_prepare_write},
     {Verb::query_occupancy, read_query_occupancy},
     {Verb::write_to_cache, read_write_to_cache},
+    {Verb::issue_write, read_issue_write},
     {Verb::read, read_read},
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <utility>
 
 #include "sim/store/inode.h"
 
@@ -241,6 +242,21 @@ int MemoryStore::write_buffered(InodeNumber inode, uint64_t offset,
   if (!has_range(offset, data.size())) return -EINVAL;
   if (offset + data.size() > kMaxFileSize) return -EFBIG;
   return data.empty() || found->data.write(offset, data) ? 0 : -ENOSPC;
+}
+
+void MemoryStore::fill_blocks(uint64_t left) {
+  pool_.give_blocks(std::exchange(filled_blocks_, 0));
+  const uint64_t free = pool_.free_blocks();
+  if (free <= left + reserved_blocks_) return;
+  filled_blocks_ = free - left - reserved_blocks_;
+  pool_.take_blocks(filled_blocks_);
+}
+
+void MemoryStore::fill_files(uint64_t left) {
+  free_inodes_ += std::exchange(filled_files_, 0);
+  if (free_inodes_ <= left) return;
+  filled_files_ = free_inodes_ - left;
+  free_inodes_ = left;
 }
 
 int MemoryStore::chmod(InodeNumber inode, uint32_t mode) {

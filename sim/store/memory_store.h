@@ -40,7 +40,8 @@ class MemoryStore final : public BackingStore {
  public:
   using Xattrs = std::map<std::string, std::vector<std::byte>, std::less<>>;
 
-  static constexpr InodeNumber kRoot = 2;  // EXT4_ROOT_INO
+  static constexpr InodeNumber kRoot = 2;     // EXT4_ROOT_INO
+  static constexpr InodeNumber kForeign = 3;  // an empty directory of another kind of file system
 
   explicit MemoryStore(StoreOptions options = {});
   ~MemoryStore();
@@ -93,6 +94,7 @@ class MemoryStore final : public BackingStore {
 
   int statfs(FilesystemStatistics* out) override;
   bool read_only() override { return read_only_; }
+  bool can_hold_cache(InodeNumber dir) override { return dir != kForeign; }
   int sync() override { return 0; }
   int64_t max_file_size() override { return static_cast<int64_t>(kMaxFileSize); }
 
@@ -112,6 +114,10 @@ class MemoryStore final : public BackingStore {
   int chmod(InodeNumber inode, uint32_t mode);
   // Through the page cache, so without alignment: all of it, or -ENOSPC, -EISDIR, -EFBIG, -EINVAL.
   int write_buffered(InodeNumber inode, uint64_t offset, std::span<const std::byte> data);
+  // Takes as much away that only so much is left (f_bavail, f_ffree), or gives back what earlier
+  // fills took. Less than that was there: nothing.
+  void fill_blocks(uint64_t left);
+  void fill_files(uint64_t left);
 
   // --- preparing a scenario: before the run, no references taken ---
   //
@@ -125,6 +131,8 @@ class MemoryStore final : public BackingStore {
                         std::span<const Extent> holes = {}, uint32_t mode = 0600);
   InodeNumber make_other(std::string_view path, uint32_t mode = 0600);  // a fifo, a symlink ...
   void remount(bool read_only) { read_only_ = read_only; }
+  // kForeign, in the root.
+  void make_foreign_directory(std::string_view name);
 
   // --- looking at it: after the run ---
 
@@ -172,6 +180,8 @@ class MemoryStore final : public BackingStore {
   uint64_t total_inodes_;
   uint64_t free_inodes_;
   uint64_t reserved_blocks_;
+  uint64_t filled_blocks_ = 0;  // what fills took
+  uint64_t filled_files_ = 0;
   std::function<void(std::string_view)> on_misuse_;
   std::vector<std::unique_ptr<Inode>> inodes_;  // by number; numbers are never used twice
 };

@@ -285,6 +285,12 @@ InodeNumber MemoryStore::make_file(std::string_view path, std::span<const std::b
   return made->number;
 }
 
+void MemoryStore::make_foreign_directory(std::string_view name) {
+  inodes_[kForeign] = std::make_unique<Inode>(kForeign, FileType::directory, 0555, pool_);
+  inodes_[kForeign]->links = 2;
+  insert(*inodes_[kRoot], name, *inodes_[kForeign]);
+}
+
 InodeNumber MemoryStore::make_other(std::string_view path, uint32_t mode) {
   const Inode* made = make(path, FileType::other, mode);
   return made == nullptr ? 0 : made->number;

@@ -105,6 +105,17 @@ struct coldread_io {
 	__u64 buffer; /* pointer */
 };
 
+/* What the netfs library does with a part of a write-back since 6.10; EOPNOTSUPP before. */
+struct coldread_issue {
+	__u32 cookie;
+	__u32 operation;
+	__u64 start;
+	__u64 length;
+	__u64 buffer; /* pointer */
+	__s64 i_size;
+	__u64 extendable_to; /* so much behind the end may be written, too */
+};
+
 #define COLDREAD_IOC 0xc7
 #define COLDREAD_ACQUIRE_VOLUME _IOW(COLDREAD_IOC, 1, struct coldread_volume)
 #define COLDREAD_RELINQUISH_VOLUME _IOW(COLDREAD_IOC, 2, struct coldread_volume)
@@ -127,6 +138,8 @@ struct coldread_io {
 #define COLDREAD_QUERY_OCCUPANCY _IOWR(COLDREAD_IOC, 18, struct coldread_range)
 /* fscache_write_to_cache(), from pages made for the purpose; i_size is the cookie's object size */
 #define COLDREAD_WRITE_TO_CACHE _IOW(COLDREAD_IOC, 19, struct coldread_io)
+/* The answer is what the library counts as transferred, or the error. */
+#define COLDREAD_ISSUE_WRITE _IOW(COLDREAD_IOC, 21, struct coldread_issue)
 #define COLDREAD_NOTE_PAGE_RELEASE _IOW(COLDREAD_IOC, 20, struct coldread_cookie_call)
 
 #endif

@@ -297,6 +297,7 @@ union any_call {
 	struct coldread_prepare prepare;
 	struct coldread_range range;
 	struct coldread_io io;
+	struct coldread_issue issue;
 };
 
 static long dispatch(struct file *file, unsigned int request, union any_call *call)
@@ -340,6 +341,8 @@ static long dispatch(struct file *file, unsigned int request, union any_call *ca
 		return cache_read(&call->io);
 	case COLDREAD_CACHE_WRITE:
 		return cache_write(&call->io);
+	case COLDREAD_ISSUE_WRITE:
+		return issue_write(&call->issue);
 	case COLDREAD_RESET:
 		reset_table();
 		return 0;

@@ -71,8 +71,7 @@ void end_all_operations(void)
 	}
 }
 
-/* The resources a call works with: those of an operation that was begun, or `own` with one of its own. */
-static long begin(struct netfs_cache_resources **cres, struct netfs_cache_resources *own, u32 operation, u32 cookie,
+long begin(struct netfs_cache_resources **cres, struct netfs_cache_resources *own, u32 operation, u32 cookie,
 		  bool write)
 {
 	struct operation *begun;
@@ -87,7 +86,7 @@ static long begin(struct netfs_cache_resources **cres, struct netfs_cache_resour
 	return 0;
 }
 
-static void end(struct netfs_cache_resources *cres, struct netfs_cache_resources *own)
+void end(struct netfs_cache_resources *cres, struct netfs_cache_resources *own)
 {
 	if (cres == own)
 		fscache_end_operation(own);
@@ -164,14 +163,7 @@ long prepare_read(struct coldread_prepare *call, struct file *file)
 	return result;
 }
 
-/* Pages of our own stand for the page cache that a netfs reads into and writes from. */
-struct pages {
-	struct bio_vec *vec;
-	unsigned int count;
-	struct iov_iter iter;
-};
-
-static void free_pages_of(struct pages *pages)
+void free_pages_of(struct pages *pages)
 {
 	unsigned int i;
 
@@ -180,7 +172,7 @@ static void free_pages_of(struct pages *pages)
 	kvfree(pages->vec);
 }
 
-static int alloc_pages_of(struct pages *pages, size_t length, unsigned int direction)
+int alloc_pages_of(struct pages *pages, size_t length, unsigned int direction)
 {
 	unsigned int count = DIV_ROUND_UP(length, PAGE_SIZE);
 
@@ -202,8 +194,7 @@ static int alloc_pages_of(struct pages *pages, size_t length, unsigned int direc
 	return 0;
 }
 
-/* Copies between user memory and the pages, which begin at `skip`. */
-static int copy_pages(struct pages *pages, u64 user, size_t skip, size_t length, bool out)
+int copy_pages(struct pages *pages, u64 user, size_t skip, size_t length, bool out)
 {
 	size_t done = 0;
 

@@ -123,6 +123,17 @@ TEST_F(DiskCalls, NamesGoAndMove) {
   EXPECT_TRUE(store_.held().empty());
 }
 
+TEST_F(DiskCalls, OneFileMayHaveTwoNames) {
+  EXPECT_EQ(call(Op::create, "f"), 0);
+  EXPECT_EQ(call(Op::link, "f", "d/g"), 0);
+  EXPECT_EQ(call(Op::link, "f", "d/g"), -EEXIST);
+  EXPECT_EQ(call(Op::link, "none", "h"), -ENOENT);
+  DiskCall mode = with(Op::chmod, "f");
+  mode.mode = 0640;
+  EXPECT_EQ(call(mode), 0);
+  EXPECT_EQ(look("d/g"), R"({"mode":"0640","size":0,"type":"file","xattr":null})");
+}
+
 TEST_F(DiskCalls, Attributes) {
   if (setxattr(real_.path().c_str(), "user.test", "", 0, 0) < 0)
     GTEST_SKIP() << "this file system has no user xattrs";

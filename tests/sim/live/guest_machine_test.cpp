@@ -19,7 +19,7 @@ using testing::ElementsAre;
 
 MachineSpec spec_of(const std::string& linux_path) {
   return {{"6.12.117", linux_path, "m.ko"},
-          uint64_t{16} << 20,
+          {uint64_t{16} << 20, 0},
           "/bin/init",
           {"guest", "{DIR}/setup.json"}};
 }

@@ -173,6 +173,12 @@ class FakeSyscalls : public Syscalls {
     return called("write_to_cache", {cookie, start, data.size()},
                   static_cast<int64_t>(data.size()));
   }
+  int64_t issue_write(Target target, uint64_t start, std::span<const std::byte> data,
+                      int64_t i_size, uint64_t extendable_to) override {
+    keep(data);
+    return called("issue_write", {target, start, data.size(), i_size, extendable_to},
+                  static_cast<int64_t>(data.size()));
+  }
   void trust(int, uint64_t start, uint64_t length) override { trusted.push_back({start, length}); }
   int64_t cookie_size(int cookie) override { return called("cookie_size", {cookie}, size); }
 
@@ -185,6 +191,9 @@ class FakeSyscalls : public Syscalls {
     return answer("disk", 0);
   }
   int64_t inject(uint32_t errors) override { return called("inject", {errors}, 0); }
+  int64_t fault(const scenario::Fault& fault) override {
+    return called("fault", {fault.result, fault.nth, fault.times}, 0);
+  }
   int64_t proc(const std::string& file, std::string* text) override {
     *text = proc_text;
     calls.push_back("proc " + file);
