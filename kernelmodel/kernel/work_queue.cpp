@@ -114,9 +114,9 @@ void WorkQueue::release(WaitList& flushers) {
 
 // --- workers ---
 
-// There may be work: calls a worker if none is on its way.
+// There may be work: calls a worker if none is on its way. Whoever ends a run looks for itself.
 void WorkQueue::kick() {
-  if (first_ == nullptr || starting_) return;
+  if (first_ == nullptr || starting_ || active_ == kMaxActive) return;
   starting_ = true;
   if (idle_ != nullptr) {
     work_queue::Worker& worker = *std::exchange(idle_, idle_->next_idle);
@@ -142,14 +142,16 @@ void WorkQueue::worker_loop(work_queue::Worker& worker) {
   starting_ = false;
   for (;;) {
     scheduler_.preemption_point(this);
-    if (first_ == nullptr) {
+    if (first_ == nullptr || active_ == kMaxActive) {
       wait_for_work(worker);
       continue;
     }
     Work& work = *first_;
     list_remove(work);
+    active_++;
     kick();
     run(worker, work);
+    active_--;
   }
 }
 

@@ -62,12 +62,14 @@ class DelayedWork {
   WorkQueue* queue_ = nullptr;  // where to, once it has been queued at all
 };
 
-// An unbounded number of workers: kthreads named "kworker/u:1-<name>" ..., started when there is
-// work and nobody idle, kept for ever. A blocked worker never holds up other work. queue(),
+// Kthreads named "kworker/u:1-<name>" ..., started when there is work and nobody idle, kept for
+// ever. A blocked worker holds up no other work until kMaxActive are blocked. queue(),
 // queue_delayed() and mod_delayed() may be called from a timer's fn; each is a preemption point
 // elsewhere. Must live as long as the run. `name` is a literal.
 class WorkQueue {
  public:
+  static constexpr uint32_t kMaxActive = 256;  // WQ_DFL_ACTIVE: works that run at once
+
   WorkQueue(Scheduler& scheduler, const char* name) : scheduler_(scheduler), name_(name) {}
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
@@ -115,6 +117,7 @@ class WorkQueue {
   Work* last_ = nullptr;
   work_queue::Worker* idle_ = nullptr;  // the last that went idle first
   uint32_t workers_ = 0;
+  uint32_t active_ = 0;    // works that run
   bool starting_ = false;  // a worker is on its way to the list
 };
 

@@ -66,6 +66,36 @@ TEST_P(Works, BlockedWorkHoldsUpNothing) {
   EXPECT_EQ(done, 5);
 }
 
+TEST_P(Works, AsManyBlockedWorksAsMayRunHoldUpTheRest) {
+  constexpr int kMore = 3;
+  Completion one(scheduler, "one");
+  int begun = 0;
+  int done = 0;
+  std::deque<LambdaWork> works;
+  for (unsigned i = 0; i < WorkQueue::kMaxActive + kMore; i++)
+    works.emplace_back([&] {
+      begun++;
+      one.wait();
+      done++;
+    });
+  run.spawn("task", [&] {
+    for (LambdaWork& work : works) queue.queue(work.work);
+    while (begun < static_cast<int>(WorkQueue::kMaxActive)) scheduler.yield();
+    for (int i = 0; i < 100; i++) scheduler.yield();
+    EXPECT_EQ(begun, static_cast<int>(WorkQueue::kMaxActive));
+    one.complete();
+    queue.flush(works.back().work);
+  });
+  run.spawn("other", [&] {
+    while (done == 0) scheduler.yield();
+    while (begun == static_cast<int>(WorkQueue::kMaxActive)) scheduler.yield();
+    EXPECT_GT(begun, static_cast<int>(WorkQueue::kMaxActive));
+    one.complete_all();
+  });
+  run.finish();
+  EXPECT_EQ(done, static_cast<int>(WorkQueue::kMaxActive) + kMore);
+}
+
 TEST_P(Works, FlushWaitsForTheLastQueueing) {
   int runs = 0;
   LambdaWork work([&] {
