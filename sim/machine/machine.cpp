@@ -79,9 +79,7 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
               log_, log_, profile),
       cache_directory_(store_.make_directory(kCacheDirectory)),
       children_(scenario.children.size()),
-      volumes_(scenario.volumes.size()),
-      cookies_(scenario.cookies.size()),
-      operations_(scenario.operations.size()),
+      netfs_(kernel_),
       setup_wait_(scheduler_, "its turn in the setup"),
       task_end_wait_(scheduler_, "the end of the other tasks") {
   store_.make_foreign_directory("proc");
@@ -153,20 +151,9 @@ void Machine::leave_if_killed(Process& process) {
 // What the netfs left behind is given back, so that the disk is as an orderly shutdown leaves it.
 void Machine::power_off(void* argument) {
   auto& machine = *static_cast<Machine*>(argument);
-  Kernel& k = machine.kernel_;
-  k.cachefiles.error_injection_state = 0;
+  machine.kernel_.cachefiles.error_injection_state = 0;
   for (size_t i = 0; i < machine.children_.size(); i++) machine.end_child(i);
-  for (OperationState& operation : machine.operations_) {
-    if (std::exchange(operation.begun, false)) fscache_end_operation(k, operation.cres);
-  }
-  for (CookieState& cookie : machine.cookies_) {
-    if (!cookie.handle) continue;
-    for (; cookie.uses > 0; cookie.uses--) fscache_unuse_cookie(k, cookie.handle, {}, nullptr);
-    fscache_relinquish_cookie(k, std::exchange(cookie.handle, {}), false);
-  }
-  for (VolumeHandle& volume : machine.volumes_) {
-    if (volume) fscache_relinquish_volume(k, std::exchange(volume, {}), {}, false);
-  }
+  machine.netfs_.release_all();
 }
 
 RunResult Machine::run() {

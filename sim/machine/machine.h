@@ -13,6 +13,7 @@
 #include "kernelmodel/kernel/kernel.h"
 #include "sim/machine/event_log.h"
 #include "sim/machine/model_syscalls.h"
+#include "sim/machine/netfs_table.h"
 #include "sim/machine/run.h"
 #include "sim/player/player.h"
 #include "sim/scheduler/scheduler.h"
@@ -64,14 +65,6 @@ class Machine {
     unsigned arrived = 0;
     std::unique_ptr<WaitQueue> queue;
   };
-  struct OperationState {
-    netfs_cache_resources cres;
-    bool begun = false;
-  };
-  struct CookieState {
-    CookieHandle handle;
-    int uses = 0;
-  };
 
   static void play_task(void* played_task);
   static void power_off(void* machine);
@@ -100,9 +93,7 @@ class Machine {
   std::vector<std::unique_ptr<Child>> children_;  // by the scenario's index; null: not forked yet
   std::vector<std::unique_ptr<PlayedTask>> tasks_;
   std::vector<BarrierState> barriers_;
-  std::vector<VolumeHandle> volumes_;
-  std::vector<CookieState> cookies_;
-  std::vector<OperationState> operations_;
+  NetfsTable netfs_;
   WaitQueue setup_wait_;
   int setup_turn_ = 0;
   size_t unfinished_ = 0;  // tasks

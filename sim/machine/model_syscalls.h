@@ -5,7 +5,6 @@
 #pragma once
 
 #include "kernelmodel/kernel/file.h"
-#include "kernelmodel/netfs/netfs.h"
 #include "sim/player/aligned_buffer.h"
 #include "sim/player/syscalls.h"
 
@@ -94,12 +93,7 @@ class ModelSyscalls final : public player::Syscalls {
  private:
   // What every call ends with: a killed process' task goes no further.
   int64_t finish(int64_t result);
-  bool has_cookie(int cookie) const;
   int64_t poll_until_quiet(int fd, uint32_t events);
-  int64_t begin_on_cookie(int cookie, bool write, netfs_cache_resources& cres);
-  template <typename Io>
-  int64_t with_operation(player::Target target, bool write, Io io);
-  std::span<const std::byte> in_pages(uint64_t start, std::span<const std::byte> data);
 
   Machine& machine_;
   size_t task_;
