@@ -13,6 +13,7 @@
 namespace coldread {
 
 int copy_to_user(UserBuffer to, std::span<const std::byte> from) {
+  if (to.memory != nullptr) return to.memory->write(from.first(std::min(to.size, from.size())));
   if (to.faults) return -EFAULT;
   std::memcpy(to.data, from.data(), std::min(to.size, from.size()));
   return 0;
@@ -23,6 +24,13 @@ files_struct::files_struct(Kernel& kernel, int lowest, int limit)
       slots(&kernel.scheduler.memory()),
       first_fd(lowest),
       rlimit(limit) {}
+
+files_struct::files_struct(Kernel& kernel, DescriptorNumbers& real)
+    : file_lock(kernel.scheduler, LockClass::files_lock),
+      slots(&kernel.scheduler.memory()),
+      first_fd(0),
+      rlimit(0),
+      numbers(&real) {}
 
 namespace {
 
@@ -45,6 +53,7 @@ void give_back_slot(files_struct& files, int fd) {
 
 int get_unused_fd_flags(Kernel& kernel, uint32_t flags) {
   files_struct& files = current_files(kernel);
+  if (files.numbers != nullptr) return files.numbers->reserve(flags);
   files.file_lock.lock();
   size_t index = files.next_fd;
   while (index < files.slots.size() && files.slots[index].used) index++;
@@ -63,6 +72,7 @@ int get_unused_fd_flags(Kernel& kernel, uint32_t flags) {
 
 void put_unused_fd(Kernel& kernel, int fd) {
   files_struct& files = current_files(kernel);
+  if (files.numbers != nullptr) return files.numbers->put_unused(fd);
   files.file_lock.lock();
   if (slot_of(files, fd) != nullptr) give_back_slot(files, fd);
   files.file_lock.unlock();
@@ -70,6 +80,7 @@ void put_unused_fd(Kernel& kernel, int fd) {
 
 void fd_install(Kernel& kernel, int fd, FileHandle file) {
   files_struct& files = current_files(kernel);
+  if (files.numbers != nullptr) return files.numbers->install(fd, file);
   files.file_lock.lock();
   slot_of(files, fd)->file = file;
   files.file_lock.unlock();

@@ -32,11 +32,23 @@ struct Kernel;
 class File;
 using FileHandle = Handle<File>;
 
+// The memory of a process that is none of this run's: a real daemon's. Called from a task, which it
+// may block. Lifetime: until the system call that uses it has returned.
+class UserMemory {
+ public:
+  // All of `from`, to where the buffer begins: 0 or -EFAULT.
+  virtual int write(std::span<const std::byte> from) = 0;
+
+ protected:
+  ~UserMemory() = default;
+};
+
 // A user buffer that may be bad from some byte on (a fault is -EFAULT for the whole copy).
 struct UserBuffer {
   std::byte* data = nullptr;
   size_t size = 0;
   bool faults = false;
+  UserMemory* memory = nullptr;  // not null: asked in place of `data`
 };
 int copy_to_user(UserBuffer to, std::span<const std::byte> from);  // 0 or -EFAULT
 
@@ -98,9 +110,25 @@ class File {
   alignas(void*) std::array<std::byte, 2 * sizeof(void*)> private_{};
 };
 
+// The descriptor numbers of a process that is none of this run's: a real daemon's. Called from a
+// task, which it may block, and without locks held. Lifetime: that of the files_struct.
+class DescriptorNumbers {
+ public:
+  virtual int reserve(uint32_t flags) = 0;  // the lowest free one; -EMFILE
+  virtual void put_unused(int fd) = 0;      // a reserved one that was not installed
+  // Gives the process `file` as the reserved `fd` and takes over the reference. Cannot fail: if the
+  // process is gone, so is the file.
+  virtual void install(int fd, FileHandle file) = 0;
+
+ protected:
+  ~DescriptorNumbers() = default;
+};
+
 // struct files_struct: one process' descriptors. rlimit is RLIMIT_NOFILE, exclusive.
 struct files_struct {
   explicit files_struct(Kernel& kernel, int first_fd = 3, int limit = 1024);
+  // Of a real process: all that can be done with it is to reserve and to install.
+  files_struct(Kernel& kernel, DescriptorNumbers& real);
 
   struct Slot {
     bool used = false;           // reserved or installed
@@ -112,6 +140,7 @@ struct files_struct {
   size_t next_fd = 0;  // index: no lower slot is free
   int first_fd;        // lower ones are stdin, stdout, stderr: never handed out
   int rlimit;
+  DescriptorNumbers* const numbers = nullptr;  // null: the slots above count
 };
 
 // fs/file.c, fs/file_table.c. A reserved fd ends with fd_install() or put_unused_fd().
