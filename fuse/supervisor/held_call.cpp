@@ -1,0 +1,56 @@
+#include "fuse/supervisor/held_call.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+
+#include "fuse/supervisor/process_memory.h"
+#include "kernelmodel/cachefiles/uapi.h"
+
+namespace coldread::fuse {
+namespace {
+
+constexpr uint64_t kPlaceOfFd = sizeof(uapi::cachefiles_msg) + offsetof(uapi::cachefiles_open, fd);
+
+}  // namespace
+
+HeldCall::~HeldCall() {
+  if (!answered_) answer(-EIO);
+}
+
+void HeldCall::answer(int64_t result) {
+  answered_ = true;
+  listener_->answer(id_, result);
+}
+
+int HeldRead::reserve() const {
+  return lowest_free_descriptor(thread());
+}
+
+int HeldRead::write(std::span<const std::byte> message) const {
+  return write_memory(thread(), buffer_, message) == -EFAULT ? -EFAULT : 0;
+}
+
+int HeldRead::install(const std::string& path, int reserved) const {
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  const int installed = file < 0 ? -errno : listener().add_fd(id(), file, {}, false);
+  if (file >= 0) close(file);
+  if (installed == -ENOENT) return installed;  // it was killed: there is nobody to miss anything
+  if (installed < 0) {
+    fmt::print(stderr, "coldread: process {} cannot be given the descriptor of an OPEN: {}\n",
+               thread(), std::strerror(-installed));
+    return installed;
+  }
+  if (installed != reserved) {
+    const auto number = static_cast<uint32_t>(installed);
+    write_memory(thread(), buffer_ + kPlaceOfFd, std::as_bytes(std::span(&number, 1)));
+  }
+  return 0;
+}
+
+}  // namespace coldread::fuse

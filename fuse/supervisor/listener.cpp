@@ -1,0 +1,72 @@
+#include "fuse/supervisor/listener.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace coldread::fuse {
+namespace {
+
+// The kernel copies its own sizes, which newer ones may extend (SECCOMP_GET_NOTIF_SIZES).
+template <typename Known>
+union Roomy {
+  Known known;
+  unsigned char room[512] = {};
+};
+
+}  // namespace
+
+Listener::~Listener() {
+  close(fd_);
+}
+
+Listener::Received Listener::receive(int stop, seccomp_notif* call) const {
+  pollfd waited[] = {{fd_, POLLIN, 0}, {stop, POLLIN, 0}};
+  if (poll(waited, 2, -1) < 0) return Received::nothing;
+  if (waited[1].revents != 0) return Received::ended;
+  if ((waited[0].revents & POLLIN) == 0) return Received::ended;
+  Roomy<seccomp_notif> received;
+  if (ioctl(fd_, SECCOMP_IOCTL_NOTIF_RECV, &received) < 0) return Received::nothing;
+  *call = received.known;
+  return Received::call;
+}
+
+bool Listener::still_held(uint64_t id) const {
+  return ioctl(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+void Listener::let_through(uint64_t id) const {
+  Roomy<seccomp_notif_resp> response;
+  response.known.id = id;
+  response.known.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+void Listener::answer(uint64_t id, int64_t result) const {
+  Roomy<seccomp_notif_resp> response;
+  response.known.id = id;
+  if (result < 0) {
+    response.known.error = static_cast<int32_t>(result);
+  } else {
+    response.known.val = result;
+  }
+  ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+int Listener::add_fd(uint64_t id, int fd, std::optional<int> number, bool close_on_exec) const {
+  seccomp_notif_addfd added{};
+  added.id = id;
+  added.srcfd = static_cast<uint32_t>(fd);
+  added.newfd_flags = close_on_exec ? O_CLOEXEC : 0;
+  if (number) {
+    added.newfd = static_cast<uint32_t>(*number);
+    added.flags = SECCOMP_ADDFD_FLAG_SETFD;
+  }
+  const int result = ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &added);
+  return result < 0 ? -errno : result;
+}
+
+}  // namespace coldread::fuse

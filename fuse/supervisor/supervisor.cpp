@@ -1,0 +1,204 @@
+#include "fuse/supervisor/supervisor.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fuse/supervisor/held_call.h"
+#include "fuse/supervisor/process_memory.h"
+
+namespace coldread::fuse {
+namespace {
+
+constexpr const char* kDevice = "/dev/cachefiles";
+constexpr std::string_view kDeviceName = "cachefiles";
+
+pid_t thread_of(const seccomp_notif& call) {
+  return static_cast<pid_t>(call.pid);
+}
+
+int int_argument(const seccomp_notif& call, size_t index) {
+  return static_cast<int>(call.data.args[index]);
+}
+
+// open(), openat() and openat2() in one form.
+struct OpenCall {
+  int directory = AT_FDCWD;
+  uint64_t path = 0;  // an address in the program
+  uint64_t flags = 0;
+};
+
+std::optional<OpenCall> open_call(const seccomp_notif& call) {
+  const auto& args = call.data.args;
+#ifdef SYS_open
+  if (call.data.nr == SYS_open) return OpenCall{AT_FDCWD, args[0], args[1]};
+#endif
+  OpenCall found{int_argument(call, 0), args[1], args[2]};
+  if (call.data.nr != SYS_openat2) return found;
+  const auto flags = std::as_writable_bytes(std::span(&found.flags, 1));
+  static_assert(offsetof(open_how, flags) == 0 && sizeof(open_how::flags) == sizeof(found.flags));
+  if (read_memory(thread_of(call), args[2], flags) != 0) return {};
+  return found;
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// dup(), dup2(), dup3() and fcntl(F_DUPFD*) in one form.
+struct DupCall {
+  std::optional<int> exactly;  // this number and no other
+  int from = 0;                // or the lowest from here on
+  bool close_on_exec = false;
+};
+
+DupCall dup_call(const seccomp_notif& call) {
+  switch (call.data.nr) {
+#ifdef SYS_dup2
+    case SYS_dup2:
+      return {int_argument(call, 1), 0, false};
+#endif
+    case SYS_dup3:
+      return {int_argument(call, 1), 0, (call.data.args[2] & O_CLOEXEC) != 0};
+    case SYS_fcntl:
+      return {{}, int_argument(call, 2), int_argument(call, 1) == F_DUPFD_CLOEXEC};
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+Supervisor::Supervisor(int listener, WatchedRange range, DeviceService& service)
+    : listener_(std::make_shared<Listener>(listener)),
+      range_(range),
+      service_(service),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      thread_([this] { receive_all(); }) {}
+
+Supervisor::~Supervisor() {
+  eventfd_write(stop_, 1);
+  thread_.join();
+  close(stop_);
+}
+
+void Supervisor::receive_all() {
+  while (true) {
+    seccomp_notif call{};
+    const Listener::Received received = listener_->receive(stop_, &call);
+    if (received == Listener::Received::ended) return;
+    if (received == Listener::Received::call) handle(call);
+  }
+}
+
+void Supervisor::handle(const seccomp_notif& call) {
+  switch (call.data.nr) {
+#ifdef SYS_open
+    case SYS_open:
+#endif
+    case SYS_openat:
+    case SYS_openat2:
+      return open(call);
+    case SYS_read:
+      return read(call);
+    case SYS_ioctl:
+      return ioctl(call);
+    default:
+      return duplicate(call);
+  }
+}
+
+// Which file is meant is decided by what is read here; what the kernel reads if it is none of ours
+// is between the program and the kernel.
+void Supervisor::open(const seccomp_notif& call) {
+  const std::optional<OpenCall> wanted = open_call(call);
+  if (!wanted) return listener_->let_through(call.id);
+  const std::optional<std::string> path = read_path(thread_of(call), wanted->path);
+  const bool ours = path && ends_with(*path, kDeviceName) &&
+                    absolute_path(thread_of(call), wanted->directory, *path) == kDevice;
+  // The memory and the directory were this program's only if it still waits.
+  if (!listener_->still_held(call.id)) return;
+  if (!ours) return listener_->let_through(call.id);
+  open_device(call, wanted->flags);
+}
+
+void Supervisor::open_device(const seccomp_notif& call, uint64_t flags) {
+  if (!counts_as_administrator(thread_of(call))) return listener_->answer(call.id, -EPERM);
+  const auto mode = static_cast<int>(flags & (O_ACCMODE | O_NONBLOCK));
+  const int device = ::open(service_.device_path().c_str(), mode | O_CLOEXEC);
+  if (device < 0) return listener_->answer(call.id, -errno);
+  const int number = free_number(thread_of(call), 0);
+  // give() closes our own: were it open when the program goes on, its close() would not be the
+  // last.
+  listener_->answer(call.id, give(call, device, number, (flags & O_CLOEXEC) != 0));
+}
+
+void Supervisor::read(const seccomp_notif& call) {
+  if (kind_of(thread_of(call), int_argument(call, 0)) != DeviceService::Kind::device) {
+    return listener_->let_through(call.id);
+  }
+  service_.read(std::make_shared<HeldRead>(listener_, call.id, thread_of(call), call.data.args[1],
+                                           call.data.args[2]));
+}
+
+void Supervisor::ioctl(const seccomp_notif& call) {
+  const std::optional<FileIdentity> file = file_of(thread_of(call), int_argument(call, 0));
+  const auto kind = file ? service_.kind_of(*file) : DeviceService::Kind::other;
+  switch (kind) {
+    case DeviceService::Kind::other:
+      return listener_->let_through(call.id);
+    case DeviceService::Kind::device:
+      return listener_->answer(call.id, -ENOTTY);  // it has none
+    case DeviceService::Kind::anonymous:
+      return service_.ioctl(std::make_shared<HeldIoctl>(listener_, call.id, thread_of(call), *file,
+                                                        static_cast<uint32_t>(call.data.args[1]),
+                                                        call.data.args[2]));
+  }
+}
+
+// A copy of the device is placed in the range, unless the program wants another number: the kernel
+// gives it that, and reads of it are no longer seen.
+void Supervisor::duplicate(const seccomp_notif& call) {
+  const int fd = int_argument(call, 0);
+  const DupCall wanted = dup_call(call);
+  const int number = wanted.exactly ? *wanted.exactly : free_number(thread_of(call), wanted.from);
+  if (!range_.contains(number) || number == fd ||
+      kind_of(thread_of(call), fd) != DeviceService::Kind::device) {
+    return listener_->let_through(call.id);
+  }
+  const int copy = copy_descriptor(thread_of(call), fd);
+  if (copy < 0) return listener_->let_through(call.id);
+  listener_->answer(call.id, give(call, copy, number, wanted.close_on_exec));
+}
+
+DeviceService::Kind Supervisor::kind_of(pid_t thread, int fd) const {
+  const std::optional<FileIdentity> file = file_of(thread, fd);
+  return file ? service_.kind_of(*file) : DeviceService::Kind::other;
+}
+
+int Supervisor::free_number(pid_t thread, int from) const {
+  const rlim_t limit = descriptor_limit(thread);
+  for (int fd = std::max(from, range_.first); range_.contains(fd); ++fd) {
+    if (static_cast<rlim_t>(fd) >= limit) return -1;
+    if (!has_descriptor(thread, fd)) return fd;
+  }
+  return -1;
+}
+
+// `fd`, which is closed here, becomes the program's `number`, or (-1) its lowest free one.
+int Supervisor::give(const seccomp_notif& call, int fd, int number, bool close_on_exec) const {
+  const std::optional<int> place = number < 0 ? std::nullopt : std::optional(number);
+  const int given = listener_->add_fd(call.id, fd, place, close_on_exec);
+  close(fd);
+  return given;
+}
+
+}  // namespace coldread::fuse

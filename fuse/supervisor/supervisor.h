@@ -1,0 +1,48 @@
+// Shows the device to programs on a machine that has none: answers the system calls that their
+// filter lets it look at, and hands those on the device to the server.
+//
+// A thread of its own receives the calls. It never waits for the server to answer a program; it
+// opens and closes files of our own mount, so the server must not wait for it either. What is not
+// about the device goes to the kernel untouched.
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include <memory>
+#include <thread>
+
+#include "fuse/supervisor/device_service.h"
+#include "fuse/supervisor/listener.h"
+#include "fuse/supervisor/watched_range.h"
+
+namespace coldread::fuse {
+
+class Supervisor {
+ public:
+  // Takes over the descriptor of the listener. `service` outlives it.
+  Supervisor(int listener, WatchedRange range, DeviceService& service);
+  // Stops receiving; calls that were handed to the server may still be answered.
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+ private:
+  void receive_all();
+  void handle(const seccomp_notif& call);
+  void open(const seccomp_notif& call);
+  void open_device(const seccomp_notif& call, uint64_t flags);
+  void read(const seccomp_notif& call);
+  void ioctl(const seccomp_notif& call);
+  void duplicate(const seccomp_notif& call);
+  DeviceService::Kind kind_of(pid_t thread, int fd) const;
+  int free_number(pid_t thread, int from) const;  // in the range; -1: none
+  int give(const seccomp_notif& call, int fd, int number, bool close_on_exec) const;
+
+  std::shared_ptr<Listener> listener_;
+  WatchedRange range_;
+  DeviceService& service_;
+  int stop_;  // an eventfd
+  std::thread thread_;
+};
+
+}  // namespace coldread::fuse

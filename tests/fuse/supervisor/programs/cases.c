@@ -1,0 +1,261 @@
+/* What daemons do with the device, one case at a time: usage: cases NAME. Prints what came of it,
+ * with errnos as negative numbers. Needs nothing but a C library, so that it can be built in every
+ * way that daemons are. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEVICE "/dev/cachefiles"
+#define READ_COMPLETE 0x40049801
+
+static long show(const char *what, long result)
+{
+	if (result < 0)
+		result = -errno;
+	printf("%s %ld\n", what, result);
+	fflush(stdout);
+	return result;
+}
+
+static int open_device(void)
+{
+	return (int)show("open", open(DEVICE, O_RDWR));
+}
+
+/* Reads one message and shows its opcode, and the fd of an OPEN; returns that. */
+static int read_message(int device)
+{
+	uint32_t message[256];
+	long size = show("read", read(device, message, sizeof(message)));
+
+	if (size < 16)
+		return -1;
+	printf("opcode %u id %u\n", message[1], message[0]);
+	if (message[1] != 0)
+		return -1;
+	printf("fd %u\n", message[6]);
+	fflush(stdout);
+	return (int)message[6];
+}
+
+static void case_cold_read(void)
+{
+	int device = open_device();
+	int fd = read_message(device);
+
+	show("pwrite", pwrite(fd, "hello", 5, 0));
+	show("flags", fcntl(fd, F_GETFL) & O_ACCMODE);
+	show("close-on-exec", fcntl(fd, F_GETFD));
+	read_message(device);
+	show("complete", ioctl(fd, READ_COMPLETE, 7));
+	show("complete", ioctl(fd, READ_COMPLETE, 100));
+	show("empty", read(device, &fd, 4));
+}
+
+static void case_ways_to_open(void)
+{
+	uint64_t how[3] = {O_RDWR | O_CLOEXEC, 0, 0};
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY);
+	int fd;
+
+	fd = (int)show("openat", openat(AT_FDCWD, "/dev/../dev//cachefiles", O_RDWR));
+	show("close-on-exec", fcntl(fd, F_GETFD));
+	fd = (int)show("openat dir", openat(dev, "cachefiles", O_RDWR | O_CLOEXEC));
+	show("close-on-exec", fcntl(fd, F_GETFD));
+	if (chdir("/dev") == 0)
+		show("relative", open("./cachefiles", O_RDWR));
+	show("openat2", syscall(437, AT_FDCWD, DEVICE, how, sizeof(how)));
+#ifdef SYS_open
+	show("open call", syscall(SYS_open, DEVICE, O_RDWR));
+#endif
+}
+
+static void case_other_files(void)
+{
+	uint64_t how[3] = {O_RDWR, 0, 0};
+	char name[] = "/tmp/coldread-cachefiles-XXXXXX";
+	char text[8];
+	int fd = mkstemp(name);
+
+	unlink(name);
+	show("mkstemp", fd >= 0);
+	show("write", write(fd, "own", 3));
+	show("null", open("/dev/null", O_RDWR) >= 0);
+	show("missing", open("/nowhere/cachefiles", O_RDWR));
+	show("bad path", open((char *)16, O_RDWR));
+	show("openat2 missing", syscall(437, AT_FDCWD, "/nowhere", how, sizeof(how)));
+	show("bad how", syscall(437, AT_FDCWD, DEVICE, (void *)16, sizeof(how)));
+	/* A file of its own at a watched number. */
+	show("dup2", dup2(fd, 992) == 992);
+	show("seek", lseek(992, 0, SEEK_SET));
+	show("read", read(992, text, sizeof(text)));
+	show("dup", dup(992) < 992);
+	show("ioctl", ioctl(fd, READ_COMPLETE, 1));
+}
+
+static void case_dup(void)
+{
+	int device = open_device();
+	int copy = (int)show("dup", dup(device));
+
+	read_message(copy);
+	copy = (int)show("dupfd", fcntl(device, F_DUPFD, 1000));
+	show("close-on-exec", fcntl(copy, F_GETFD));
+	copy = (int)show("dupfd cloexec", fcntl(device, F_DUPFD_CLOEXEC, 3));
+	show("close-on-exec", fcntl(copy, F_GETFD));
+	show("dup3", dup3(device, 1010, O_CLOEXEC));
+	show("close-on-exec", fcntl(1010, F_GETFD));
+	show("dup2", dup2(device, 1011));
+	show("dup2 same", dup2(device, device));
+	show("dup3 same", dup3(device, device, 0));
+	show("dup2 low", dup2(device, 5));
+	show("dupfd high", fcntl(device, F_DUPFD, 1024));
+	read_message(1011);
+	show("close", close(device));
+	read_message(1010);
+}
+
+static void case_fork(void)
+{
+	int device = open_device();
+
+	if (fork() == 0) {
+		read_message(device);
+		_exit(0);
+	}
+	wait(NULL);
+	read_message(device);
+}
+
+static void *read_in_thread(void *device)
+{
+	read_message(*(int *)device);
+	return NULL;
+}
+
+static void case_threads(void)
+{
+	int device = open_device();
+	pthread_t thread;
+
+	for (int i = 0; i < 2; i++) {
+		pthread_create(&thread, NULL, read_in_thread, &device);
+		pthread_join(thread, NULL);
+	}
+}
+
+static void case_no_numbers(void)
+{
+	int device = open_device();
+	struct rlimit limit = {0, 0};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = (rlim_t)dup(0); /* the next to be used */
+	close((int)limit.rlim_cur);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	read_message(device);
+	limit.rlim_cur++;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	read_message(device);
+}
+
+static void case_bad_memory(void)
+{
+	int device = open_device();
+	static const char constant[1024];
+	void *volatile nowhere = (void *)16;
+	void *volatile unwritable = (void *)constant;
+
+	show("read", read(device, nowhere, 1024));
+	show("read", read(device, unwritable, 1024));
+	show("short", read(device, nowhere, 8));
+	read_message(device);
+}
+
+static void case_setuid(void)
+{
+	int device = open_device();
+
+	show("setuid", setresuid(65534, 65534, 65534));
+	show("again", open(DEVICE, O_RDWR));
+	read_message(device);
+}
+
+/* Reads at numbers at which the supervisor does not look. */
+static void case_low_number(void)
+{
+	int device = open_device();
+
+	show("dup2", dup2(device, 7));
+	close(device);
+	read_message(7);
+}
+
+static void handled(int number)
+{
+	(void)number;
+}
+
+/* Signals that are handled do not disturb a call. */
+static void *send_signals(void *main_thread)
+{
+	for (int i = 0; i < 2000; i++)
+		pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
+	return NULL;
+}
+
+static void case_signals(void)
+{
+	struct sigaction action = {.sa_handler = handled};
+	pthread_t self = pthread_self();
+	pthread_t thread;
+	int device;
+	int failed = 0;
+
+	sigaction(SIGUSR1, &action, NULL);
+	device = open_device();
+	pthread_create(&thread, NULL, send_signals, &self);
+	for (int i = 0; i < 200; i++) {
+		uint32_t word;
+
+		failed += read(device, &word, sizeof(word)) != 0;
+	}
+	pthread_join(thread, NULL);
+	printf("failed %d\n", failed);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} cases[] = {
+		{"cold-read", case_cold_read},   {"ways-to-open", case_ways_to_open},
+		{"other-files", case_other_files}, {"dup", case_dup},
+		{"fork", case_fork},             {"threads", case_threads},
+		{"no-numbers", case_no_numbers}, {"bad-memory", case_bad_memory},
+		{"setuid", case_setuid},         {"low-number", case_low_number},
+		{"signals", case_signals},
+	};
+
+	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (strcmp(argv[1], cases[i].name) == 0) {
+			cases[i].run();
+			return 0;
+		}
+	}
+	fprintf(stderr, "usage: cases NAME\n");
+	return 2;
+}
