@@ -15,7 +15,6 @@
 #include <thread>
 
 #include "sim/live/disk.h"
-#include "sim/live/disk_calls.h"
 #include "sim/live/kernel_log.h"
 #include "sim/live/live_syscalls.h"
 #include "sim/live/proc_state.h"
@@ -74,6 +73,7 @@ Status Conductor::open_files() {
 
 Status Conductor::open_inboxes() {
   shared_.netfs = options_.netfs;
+  shared_.kernel = options_.kernel;
   for (size_t i = 0; i < scenario_.processes.size(); ++i) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0) {
@@ -157,7 +157,7 @@ bool Conductor::everybody_waits() const {
     const char state = thread_state(child.pid, child.pid);
     if (!is_asleep(state) && !is_gone(state)) return false;
   }
-  return kernel_threads_wait();
+  return options_.kernel.rests();
 }
 
 // Looks once; when it has been calm for long enough, tells who waits for that: one settle at a
@@ -252,7 +252,7 @@ player::RunReport Conductor::describe_hang() const {
                                          scenario_.processes[i], thread_state(pid, pid),
                                          kernel_stack(pid, pid)));
   }
-  for (const std::string& text : waiting_kernel_threads()) report.details.push_back(text);
+  for (const std::string& text : options_.kernel.waiting()) report.details.push_back(text);
   report.text = fmt::format("no task got on for {} ms; still there: {}", options_.hang_after_ms,
                             report.text.empty() ? "processes that cannot end" : report.text);
   return report;
@@ -320,13 +320,13 @@ void Conductor::end_processes() {
 }
 
 void Conductor::put_away() {
-  inject_errors(0);
+  options_.kernel.inject_errors(0);
   if (options_.netfs >= 0) ioctl(options_.netfs, COLDREAD_RESET);
   const auto begin = Clock::now();
   for (int calm = 0; calm < kCalmSamples;) {
     std::this_thread::sleep_for(2ms);
-    const bool rest = kernel_threads_wait();
-    calm = rest && fscache_empty() ? calm + 1 : 0;
+    const bool rest = options_.kernel.rests();
+    calm = rest && options_.kernel.fscache_tables().empty() ? calm + 1 : 0;
     const auto elapsed = Clock::now() - begin;
     if (elapsed < kPutAwayPatience) continue;
     if (!rest && elapsed < kRestlessPatience * kPutAwayPatience) continue;
@@ -334,7 +334,7 @@ void Conductor::put_away() {
     if (!played_.transcript.report) {
       played_.transcript.report = player::RunReport{
           "leak", "fscache did not let go of everything after all processes had ended",
-          fscache_tables()};
+          options_.kernel.fscache_tables()};
     }
     return;
   }
@@ -354,7 +354,7 @@ void Conductor::gather_records() {
 }
 
 Result<Played> Conductor::play() {
-  take_kernel_log();
+  options_.kernel.take_log();
   if (scenario_.barriers.size() > kMaxBarriers) return Error{"too many barriers for a real run"};
   if (Status opened = open_files(); !opened) return Error{opened.error()};
   if (Status opened = open_inboxes(); !opened) return Error{opened.error()};
@@ -371,7 +371,7 @@ Result<Played> Conductor::play() {
     if (!disk) return Error{disk.error()};
     played_.transcript.disk = std::move(*disk);
   }
-  const LogFindings log = scan_kernel_log(take_kernel_log());
+  const LogFindings log = scan_kernel_log(options_.kernel.take_log());
   if (log.fatal) return Error{"the guest's kernel failed: " + *log.fatal};
   if (!ran) return Error{ran.error()};
   if (log.warning && !played_.transcript.report) {

@@ -23,6 +23,7 @@ struct PlayOptions {
   std::string work_directory;   // for the records' files; a tmpfs
   int netfs = -1;               // an open /dev/coldread_netfs at kFirstOwnFd or above
   int hang_after_ms = 5000;     // no task gets on for so long: a hang
+  KernelUnderTest kernel;
 };
 
 struct Played {

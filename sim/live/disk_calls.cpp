@@ -190,26 +190,4 @@ int64_t change_disk(const std::string& directory, const DiskCall& call,
   return -EINVAL;
 }
 
-int64_t inject_errors(uint32_t errors) {
-  const int fd = open("/proc/sys/cachefiles/error_injection", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  const std::string text = std::to_string(errors);
-  const int64_t result = answer(write(fd, text.data(), text.size()));
-  close(fd);
-  return result;
-}
-
-int64_t read_proc(const std::string& path, std::string* text) {
-  text->clear();
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  char buffer[4096];
-  ssize_t length = 0;
-  while ((length = read(fd, buffer, sizeof buffer)) > 0)
-    text->append(buffer, static_cast<size_t>(length));
-  const int64_t result = answer(length);
-  close(fd);
-  return result;
-}
-
 }  // namespace coldread::live

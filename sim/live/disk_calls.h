@@ -1,5 +1,4 @@
-// What somebody else does to the cache's disk, and to the kernel through /proc, as real system
-// calls.
+// What somebody else does to the cache's disk, as real system calls.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,11 +14,5 @@ namespace coldread::live {
 // meanwhile: no other task of the process should be opening anything.
 int64_t change_disk(const std::string& directory, const scenario::DiskCall& call,
                     std::span<const std::byte> contents, nlohmann::json* entry);
-
-// Sets the kernel's error injection (scenario::kInject*); -ENOENT: it was built without.
-int64_t inject_errors(uint32_t errors);
-
-// All of a file of /proc: 0 or a negative errno.
-int64_t read_proc(const std::string& path, std::string* text);
 
 }  // namespace coldread::live

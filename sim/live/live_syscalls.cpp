@@ -33,6 +33,8 @@ int whence_number(scenario::LseekWhence whence) {
 
 }  // namespace
 
+const KernelUnderTest LiveSyscalls::kThisMachine;
+
 LiveSyscalls::LiveSyscalls(const scenario::Scenario& scenario, Board& board, size_t task, int netfs,
                            int quiet, Checkpoint checkpoint)
     : scenario_(scenario),
@@ -112,7 +114,7 @@ int64_t LiveSyscalls::disk(const std::string& directory, const scenario::DiskCal
 
 int64_t LiveSyscalls::inject(uint32_t errors) {
   return in_call(TaskState::in_call, [&] {
-    const int64_t result = inject_errors(errors);
+    const int64_t result = kernel_->inject_errors(errors);
     if (result < 0) errno = static_cast<int>(-result);
     return result;
   });
@@ -124,7 +126,7 @@ int64_t LiveSyscalls::fault(const scenario::Fault&) {
 
 int64_t LiveSyscalls::proc(const std::string& file, std::string* text) {
   return in_call(TaskState::in_call, [&] {
-    const int64_t result = read_proc("/proc/fs/fscache/" + file, text);
+    const int64_t result = kernel_->read_proc(file, text);
     if (result < 0) errno = static_cast<int>(-result);
     return result;
   });

@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "sim/live/board.h"
+#include "sim/live/kernel_under_test.h"
 #include "sim/player/syscalls.h"
 
 struct coldread_range;  // of the netfs module
@@ -40,6 +41,9 @@ class LiveSyscalls final : public player::Syscalls {
   ~LiveSyscalls() override;
   LiveSyscalls(const LiveSyscalls&) = delete;
   LiveSyscalls& operator=(const LiveSyscalls&) = delete;
+
+  // The kernel behind it, if it is not this machine's own; outlives this.
+  void use_kernel(const KernelUnderTest& kernel) { kernel_ = &kernel; }
 
   // The sockets of all processes, for send_fd and receive_fd; without them both are -EBADF.
   void use_inboxes(std::span<const Inbox> inboxes) { inboxes_ = inboxes; }
@@ -149,6 +153,8 @@ class LiveSyscalls final : public player::Syscalls {
   size_t process_;
   Checkpoint checkpoint_;
   std::span<const Inbox> inboxes_;
+  static const KernelUnderTest kThisMachine;
+  const KernelUnderTest* kernel_ = &kThisMachine;
   std::byte* bad_memory_ = nullptr;
 };
 

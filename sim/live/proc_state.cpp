@@ -9,7 +9,6 @@ namespace coldread::live {
 namespace {
 
 constexpr pid_t kKthreadd = 2;
-constexpr int kHeadingLines = 2;  // of each of fscache's tables
 
 constexpr std::string_view kSyscallEntry = "handle_syscall";
 constexpr std::string_view kThreadEntry = "worker_thread";
@@ -113,20 +112,14 @@ std::vector<std::string> waiting_kernel_threads() {
   return lines;
 }
 
-std::vector<std::string> fscache_tables() {
-  std::vector<std::string> lines;
-  for (const char* table : {"caches", "volumes", "cookies"}) {
-    std::istringstream in(read_file(std::string("/proc/fs/fscache/") + table));
-    std::string line;
-    for (int i = 0; std::getline(in, line); ++i) {
-      if (i >= kHeadingLines) lines.push_back(std::string(table) + ": " + line);
-    }
+bool all_threads_sleep(pid_t pid) {
+  std::error_code error;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& entry : std::filesystem::directory_iterator(tasks, error)) {
+    const auto stat = parse_stat_line(read_file(entry.path() / "stat"));
+    if (stat && stat->state != 'S') return false;
   }
-  return lines;
-}
-
-bool fscache_empty() {
-  return fscache_tables().empty();
+  return true;
 }
 
 }  // namespace coldread::live

@@ -43,10 +43,7 @@ bool kernel_threads_wait();
 // each.
 std::vector<std::string> waiting_kernel_threads();
 
-// The lines of fscache's tables of caches, volumes and cookies, without headings.
-std::vector<std::string> fscache_tables();
-
-// True if fscache has no cache, volume or cookie left.
-bool fscache_empty();
+// True if no thread of the process runs, wants to, or waits for a disk.
+bool all_threads_sleep(pid_t pid);
 
 }  // namespace coldread::live

@@ -27,6 +27,7 @@ class PlayedTask {
                 [this](size_t index, const player::Record& record) { emit(index, record); }),
         log_(files.records) {
     syscalls_.use_inboxes(shared.inboxes);
+    syscalls_.use_kernel(shared.kernel);
   }
 
   void play() {

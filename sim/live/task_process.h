@@ -20,6 +20,7 @@ struct TaskFiles {
 struct SharedFiles {
   int netfs = -1;              // an open /dev/coldread_netfs
   std::vector<Inbox> inboxes;  // by process
+  KernelUnderTest kernel;
 };
 
 // Plays the tasks of `process` once the board says that all processes exist, and ends the calling

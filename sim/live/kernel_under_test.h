@@ -1,0 +1,37 @@
+// The kernel that a live run talks to: this machine's own, or the modelled one behind a mount.
+//
+// What differs is where its files begin and whose threads are at work for it. Thread rules: any;
+// calls on a mounted model's files block like any other use of the mount.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace coldread::live {
+
+struct KernelUnderTest {
+  std::string root;  // what its /proc lies below: "", or where the model is mounted
+  pid_t server = 0;  // the process the model runs in; 0: this machine's kernel
+
+  // True if nobody in it wants to run: whatever its workers are about, they wait for somebody else.
+  bool rests() const;
+  // Who waits for something they were working at, one line each; a model's /requests.
+  std::vector<std::string> waiting() const;
+
+  // The lines of fscache's tables of caches, volumes and cookies, without headings.
+  std::vector<std::string> fscache_tables() const;
+
+  // Everything it logged since the last call; a mounted model's server keeps its own log: "".
+  std::string take_log() const;
+
+  // Sets its error injection (scenario::kInject*): 0 or a negative errno, -ENOENT: built without.
+  int64_t inject_errors(uint32_t errors) const;
+
+  // All of a file of /proc/fs/fscache: 0 or a negative errno.
+  int64_t read_proc(const std::string& file, std::string* text) const;
+};
+
+}  // namespace coldread::live
