@@ -1,0 +1,296 @@
+// Inodes as such: opening the store, attributes, contents, and the file system as a whole.
+#include "fuse/store/directory_store.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "fuse/store/use.h"
+
+namespace coldread::fuse {
+namespace {
+
+constexpr uint64_t kMaxOffset = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+constexpr long kPageSize = 4096;
+constexpr const char* kXattr = "user.CacheFiles.cache";
+constexpr size_t kMaxXattrName = 255;
+constexpr uint64_t kSector = 512;
+
+size_t default_max_open() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return 65536;
+  return std::max<size_t>(limit.rlim_cur / 2, 16);
+}
+
+// What a buffered file is asked for, so that it answers as one with O_DIRECT does.
+bool is_aligned(uint64_t offset, std::span<const std::byte> data) {
+  const auto address = reinterpret_cast<uintptr_t>(data.data());
+  return (offset | data.size() | address) % kSector == 0;
+}
+
+// -EINVAL, or whether there is anything to transfer.
+int check_transfer(const DiskInode& inode, uint64_t offset, std::span<const std::byte> data) {
+  if (offset > kMaxOffset || data.size() > kMaxOffset - offset) return -EINVAL;
+  if (data.empty()) return 0;
+  return inode.direct || is_aligned(offset, data) ? 1 : -EINVAL;
+}
+
+bool is_xattr_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxXattrName;
+}
+
+}  // namespace
+
+DirectoryStore::DirectoryStore(Offload& offload, DirectoryStoreOptions options, size_t max_open)
+    : offload_(offload),
+      options_(std::move(options)),
+      table_(max_open, options_.on_misuse),
+      next_serial_((uint64_t{std::random_device()()} << 32)) {}
+
+DirectoryStore::~DirectoryStore() = default;
+
+Result<std::unique_ptr<DirectoryStore>> DirectoryStore::open(Offload& offload,
+                                                             const std::string& directory,
+                                                             DirectoryStoreOptions options) {
+  FoundFile found;
+  int error = open_directory(AT_FDCWD, directory, &found);
+  // The user's own path may end in a symbolic link.
+  if (error == -ENOTDIR) error = open_directory(AT_FDCWD, directory + "/", &found);
+  if (error < 0) {
+    return Error{fmt::format("{}: expected a directory for the cache: {}", directory,
+                             std::strerror(-error))};
+  }
+  const size_t max_open = options.max_open != 0 ? options.max_open : default_max_open();
+  const bool handles = options.handles;
+  std::unique_ptr<DirectoryStore> store(new DirectoryStore(offload, std::move(options), max_open));
+  const MountProbe probe = probe_mount(found, handles);
+  store->table_.add_filesystem(found.identity.device, probe.fd, probe.handles);
+  store->root_ = store->table_.add(found).number;
+  store->cache_ = store->root_;
+  store->get(store->cache_);
+  return store;
+}
+
+DirectoryStore::Use::Use(DirectoryStore& store, InodeNumber number, Need need)
+    : store_(store), inode_(store.table_.find(number)) {
+  if (inode_ == nullptr) {
+    error_ = -ESTALE;
+    return;
+  }
+  store_.table_.begin_call(*inode_);
+  const FileType type = inode_->type;
+  if (need == Need::directory && type != FileType::directory) error_ = -ENOTDIR;
+  if (need == Need::data && type == FileType::directory) error_ = -EISDIR;
+  if (need == Need::data && type == FileType::other) error_ = -EINVAL;
+  if (error_ == 0) error_ = store_.reopen(*inode_, need == Need::data);
+  if (error_ == 0) fd_ = inode_->fd;
+}
+
+// Makes sure of an fd, for data of one that reads and writes.
+int DirectoryStore::reopen(DiskInode& inode, bool data) {
+  if (inode.fd >= 0 && (inode.data || !data)) return 0;
+  FoundFile found;
+  const int error = call([&inode, &found, data, held = inode.fd, direct = options_.direct] {
+    FoundFile by_handle;
+    if (held < 0) {
+      const int gone = open_handle(inode.filesystem->mount, inode.handle, &by_handle);
+      if (gone < 0) return gone;
+      if (!data) {
+        found = by_handle;
+        return 0;
+      }
+    }
+    const int opened = open_data(held >= 0 ? held : by_handle.fd, direct, &found);
+    if (held < 0) close(by_handle.fd);
+    return opened;
+  });
+  if (error == 0) table_.reopened(inode, found);
+  return error;
+}
+
+int DirectoryStore::getattr(InodeNumber inode, FileAttributes* out) {
+  const Use use(*this, inode, Need::anything);
+  if (use.error() < 0) return use.error();
+  struct stat status;
+  const int error = call([&] { return answer([&] { return fstat(use.fd(), &status); }); });
+  if (error < 0) return error;
+  out->type = use.inode().type;
+  out->mode = status.st_mode & 07777;
+  out->size = static_cast<uint64_t>(status.st_size);
+  out->links = static_cast<uint32_t>(status.st_nlink) - (use.inode().temporary.dir >= 0 ? 1 : 0);
+  out->sectors = static_cast<uint64_t>(status.st_blocks);
+  return 0;
+}
+
+int DirectoryStore::truncate(InodeNumber inode, uint64_t size) {
+  const Use use(*this, inode, Need::data);
+  if (use.error() < 0) return use.error();
+  if (size > kMaxOffset) return -EINVAL;
+  if (use.inode().read_only) return -EROFS;
+  return call(
+      [&] { return answer([&] { return ftruncate(use.fd(), static_cast<off_t>(size)); }); });
+}
+
+int DirectoryStore::change_range(InodeNumber inode, int mode, uint64_t offset, uint64_t length) {
+  const Use use(*this, inode, Need::data);
+  if (use.error() < 0) return use.error();
+  if (offset > kMaxOffset || length == 0 || length > kMaxOffset) return -EINVAL;
+  if (use.inode().read_only) return -EROFS;
+  // In a buffered file a zeroed range looks like data once it was read, even where it was a hole.
+  if (!use.inode().direct) mode = FALLOC_FL_PUNCH_HOLE;
+  return call([&] {
+    return answer([&] {
+      return fallocate(use.fd(), mode | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                       static_cast<off_t>(length));
+    });
+  });
+}
+
+int DirectoryStore::punch_hole(InodeNumber inode, uint64_t offset, uint64_t length) {
+  return change_range(inode, FALLOC_FL_PUNCH_HOLE, offset, length);
+}
+
+int DirectoryStore::zero_range(InodeNumber inode, uint64_t offset, uint64_t length) {
+  return change_range(inode, FALLOC_FL_ZERO_RANGE, offset, length);
+}
+
+ssize_t DirectoryStore::getxattr(InodeNumber inode, std::string_view name,
+                                 std::span<std::byte> value) {
+  const Use use(*this, inode, Need::anything);
+  if (use.error() < 0) return use.error();
+  if (!is_xattr_name(name)) return -ERANGE;
+  return call([&] {
+    return answer([&] {
+      return ::getxattr(FdPath(use.fd()).c_str(), CName(name).c_str(), value.data(), value.size());
+    });
+  });
+}
+
+int DirectoryStore::setxattr(InodeNumber inode, std::string_view name,
+                             std::span<const std::byte> value) {
+  const Use use(*this, inode, Need::anything);
+  if (use.error() < 0) return use.error();
+  if (!is_xattr_name(name)) return -ERANGE;
+  return call([&] {
+    return answer([&] {
+      return ::setxattr(FdPath(use.fd()).c_str(), CName(name).c_str(), value.data(), value.size(),
+                        0);
+    });
+  });
+}
+
+int DirectoryStore::removexattr(InodeNumber inode, std::string_view name) {
+  const Use use(*this, inode, Need::anything);
+  if (use.error() < 0) return use.error();
+  if (!is_xattr_name(name)) return -ERANGE;
+  return call([&] {
+    return answer([&] { return ::removexattr(FdPath(use.fd()).c_str(), CName(name).c_str()); });
+  });
+}
+
+int64_t DirectoryStore::seek(InodeNumber inode, uint64_t offset, Whence whence) {
+  const Use use(*this, inode, Need::data);
+  if (use.error() < 0) return use.error();
+  if (offset > kMaxOffset) return -ENXIO;
+  const int where = whence == Whence::data ? SEEK_DATA : SEEK_HOLE;
+  return call(
+      [&] { return answer([&] { return lseek(use.fd(), static_cast<off_t>(offset), where); }); });
+}
+
+ssize_t DirectoryStore::read(InodeNumber inode, uint64_t offset, std::span<std::byte> data) {
+  const Use use(*this, inode, Need::data);
+  if (use.error() < 0) return use.error();
+  if (const int check = check_transfer(use.inode(), offset, data); check <= 0) return check;
+  return call([&] {
+    return answer(
+        [&] { return pread(use.fd(), data.data(), data.size(), static_cast<off_t>(offset)); });
+  });
+}
+
+ssize_t DirectoryStore::write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) {
+  const Use use(*this, inode, Need::data);
+  if (use.error() < 0) return use.error();
+  if (use.inode().read_only) return -EROFS;
+  if (const int check = check_transfer(use.inode(), offset, data); check <= 0) return check;
+  return call([&] {
+    return answer(
+        [&] { return pwrite(use.fd(), data.data(), data.size(), static_cast<off_t>(offset)); });
+  });
+}
+
+// What no system call tells is found out with a file that never gets a name.
+bool DirectoryStore::can_hold_cache(InodeNumber dir) {
+  const Use use(*this, dir, Need::directory);
+  Filesystem* filesystem = use.error() < 0 ? nullptr : use.inode().filesystem;
+  if (filesystem == nullptr) return false;
+  get(dir);
+  put(std::exchange(cache_, dir));
+  int64_t max_file_size = filesystem->max_file_size;
+  const bool can = call([&] {
+    struct statfs statistics;
+    if (fstatfs(use.fd(), &statistics) < 0 || statistics.f_bsize > kPageSize) return false;
+    const ssize_t xattr = ::getxattr(FdPath(use.fd()).c_str(), kXattr, nullptr, 0);
+    if (xattr < 0 && errno == EOPNOTSUPP) return false;
+    if ((static_cast<uint64_t>(statistics.f_flags) & ST_RDONLY) != 0) return true;
+    FoundFile file;
+    TemporaryName temporary;
+    if (make_file(use.fd(), 0600, &file, &temporary) < 0) return true;  // bind will say why
+    max_file_size = find_max_file_size(file.fd);
+    const bool found = sees_holes(file.fd);
+    close_now({file.fd, temporary});
+    return found;
+  });
+  filesystem->max_file_size = max_file_size;
+  return can;
+}
+
+int DirectoryStore::statfs(FilesystemStatistics* out) {
+  const Use use(*this, cache_, Need::directory);
+  if (use.error() < 0) return use.error();
+  struct statfs statistics;
+  const int error = call([&] { return answer([&] { return fstatfs(use.fd(), &statistics); }); });
+  if (error < 0) return error;
+  out->block_size = static_cast<uint32_t>(statistics.f_bsize);
+  out->blocks = statistics.f_blocks;
+  out->blocks_available = statistics.f_bavail;
+  out->files = statistics.f_files;
+  out->files_free = statistics.f_ffree;
+  return 0;
+}
+
+bool DirectoryStore::read_only() {
+  const Use use(*this, cache_, Need::directory);
+  struct statfs statistics {};
+  const bool known =
+      use.error() == 0 &&
+      call([&] { return answer([&] { return fstatfs(use.fd(), &statistics); }); }) == 0;
+  return known && (static_cast<uint64_t>(statistics.f_flags) & ST_RDONLY) != 0;
+}
+
+int DirectoryStore::sync() {
+  const Use use(*this, cache_, Need::directory);
+  if (use.error() < 0) return use.error();
+  const Filesystem* filesystem = use.inode().filesystem;
+  if (filesystem == nullptr || filesystem->mount < 0) return -EACCES;
+  return call([&] { return answer([&] { return syncfs(filesystem->mount); }); });
+}
+
+int64_t DirectoryStore::max_file_size() {
+  const Use use(*this, cache_, Need::directory);
+  if (use.error() < 0) return std::numeric_limits<int64_t>::max();
+  const Filesystem* filesystem = use.inode().filesystem;
+  return filesystem == nullptr ? std::numeric_limits<int64_t>::max() : filesystem->max_file_size;
+}
+
+}  // namespace coldread::fuse
