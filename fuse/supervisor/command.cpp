@@ -177,7 +177,8 @@ int Command::wait(const KeptSignals& signals) const {
   while (true) {
     int status = 0;
     pid_t ended = 0;
-    while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+    // Its own children, not what other threads of this process trace.
+    while ((ended = waitpid(-1, &status, WNOHANG | __WNOTHREAD)) > 0) {
       if (ended != pid_) continue;
       running = false;
       result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

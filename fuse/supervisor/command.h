@@ -42,6 +42,7 @@ class Command {
   static Result<Command> start(const std::vector<std::string>& words,
                                const std::vector<sock_filter>& filter, const KeptSignals& signals);
 
+  pid_t pid() const { return pid_; }
   // The listener; the caller closes it.
   int listener() const { return listener_; }
   // 0, or the errno with which the program could not be executed.

@@ -82,6 +82,7 @@ Supervisor::Supervisor(int listener, WatchedRange range, DeviceService& service)
       range_(range),
       service_(service),
       stop_(eventfd(0, EFD_CLOEXEC)),
+      redirections_(range.stand_in()),
       thread_([this] { receive_all(); }) {}
 
 Supervisor::~Supervisor() {
@@ -141,8 +142,14 @@ void Supervisor::open_device(const seccomp_notif& call, uint64_t flags) {
   listener_->answer(call.id, give(call, device, number, (flags & O_CLOEXEC) != 0));
 }
 
+bool Supervisor::redirect(pid_t thread) {
+  return redirections_.begin(thread);
+}
+
 void Supervisor::read(const seccomp_notif& call) {
-  if (kind_of(thread_of(call), int_argument(call, 0)) != DeviceService::Kind::device) {
+  const int fd = int_argument(call, 0);
+  const bool redirected = fd == range_.stand_in() && redirections_.expects(thread_of(call));
+  if (!redirected && kind_of(thread_of(call), fd) != DeviceService::Kind::device) {
     return listener_->let_through(call.id);
   }
   service_.read(std::make_shared<HeldRead>(listener_, call.id, thread_of(call), call.data.args[1],
@@ -186,7 +193,7 @@ DeviceService::Kind Supervisor::kind_of(pid_t thread, int fd) const {
 
 int Supervisor::free_number(pid_t thread, int from) const {
   const rlim_t limit = descriptor_limit(thread);
-  for (int fd = std::max(from, range_.first); range_.contains(fd); ++fd) {
+  for (int fd = std::max(from, range_.first); fd < range_.stand_in(); ++fd) {
     if (static_cast<rlim_t>(fd) >= limit) return -1;
     if (!has_descriptor(thread, fd)) return fd;
   }

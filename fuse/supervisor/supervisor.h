@@ -13,6 +13,7 @@
 
 #include "fuse/supervisor/device_service.h"
 #include "fuse/supervisor/listener.h"
+#include "fuse/supervisor/redirect.h"
 #include "fuse/supervisor/watched_range.h"
 
 namespace coldread::fuse {
@@ -25,6 +26,12 @@ class Supervisor {
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
+
+  // For a read of the device that came to the server by itself, at a number that is not watched:
+  // has its thread, which waits for it to be answered, repeat it as a read that is looked at, when
+  // it has been answered (with anything). False: that cannot be done; the thread reads on as ever.
+  // Any thread; not after the destructor has begun.
+  bool redirect(pid_t thread);
 
  private:
   void receive_all();
@@ -42,6 +49,7 @@ class Supervisor {
   WatchedRange range_;
   DeviceService& service_;
   int stop_;  // an eventfd
+  Redirections redirections_;
   std::thread thread_;
 };
 

@@ -15,6 +15,9 @@ struct WatchedRange {
   static constexpr int kCount = 32;
   int first = 0;
 
+  // No file is given the last one: a read of it stands for one at a number that is not watched
+  // (redirect.h).
+  int stand_in() const { return first + kCount - 1; }
   bool contains(int fd) const { return fd >= first && fd < first + kCount; }
 };
 

@@ -381,6 +381,9 @@ int cachefiles_check_in_use(Kernel& k, CachefilesHandle cache, InodeNumber dir,
 // These also end the request with them: -EFAULT, and for OPEN -EMFILE, -EBUSY (no object id),
 // -EEXIST (its fd is still open).
 ssize_t cachefiles_ondemand_daemon_read(Kernel& k, CachefilesHandle cache, UserBuffer buffer);
+// Whether a read would deliver an OPEN, which brings a descriptor. No kernel asks this; who cannot
+// give every reader a descriptor does.
+bool cachefiles_ondemand_next_is_open(Kernel& k, CachefilesHandle cache);
 // "<id>,<size or errno>": 0; -EOPNOTSUPP (not on-demand), -EINVAL (malformed, no delivered OPEN of
 // that id, errno below -4095), -ERANGE. A closed fd is the OPEN's -EBADFD alone.
 int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_view args);

@@ -89,14 +89,20 @@ ReqHandle cachefiles_ondemand_select_req(Kernel& k, Cursor& cursor, uint64_t max
   return {};
 }
 
-// Selects a request and pins it; 0 and *out null: there is none.
-int take_request(Kernel& k, CachefilesHandle cache, size_t room, Cursor& cursor, ReqHandle* out) {
-  cache->reqs.xa_lock().lock();
+// The request that is next in turn; called with the table locked.
+ReqHandle next_request(Kernel& k, CachefilesHandle cache, Cursor& cursor) {
   ReqHandle req = cachefiles_ondemand_select_req(k, cursor, UINT64_MAX);
   if (!req && cache->req_id_next > 0) {
     cursor.set(0);
     req = cachefiles_ondemand_select_req(k, cursor, cache->req_id_next - 1);
   }
+  return req;
+}
+
+// Selects a request and pins it; 0 and *out null: there is none.
+int take_request(Kernel& k, CachefilesHandle cache, size_t room, Cursor& cursor, ReqHandle* out) {
+  cache->reqs.xa_lock().lock();
+  const ReqHandle req = next_request(k, cache, cursor);
   int ret = 0;
   if (req && req->msg.len > room) {
     ret = -EMSGSIZE;
@@ -148,6 +154,15 @@ ssize_t cachefiles_ondemand_daemon_read(Kernel& k, CachefilesHandle cache, UserB
   }
   cachefiles_req_put(k, req);
   return ret != 0 ? ret : static_cast<ssize_t>(length);
+}
+
+bool cachefiles_ondemand_next_is_open(Kernel& k, CachefilesHandle cache) {
+  Cursor cursor(cache->reqs, cache->req_id_next);
+  cache->reqs.xa_lock().lock();
+  const ReqHandle req = next_request(k, cache, cursor);
+  const bool is_open = req && req->msg.opcode == CACHEFILES_OP_OPEN;
+  cache->reqs.xa_lock().unlock();
+  return is_open;
 }
 
 namespace {

@@ -148,7 +148,8 @@ ProgramResult Supervised::run(const std::vector<std::string>& words) {
   const Result<Command> command = Command::start(all, *filter, signals);
   if (!command) return {-1, command.error()};
   {
-    const Supervisor supervisor(command->listener(), range, *service_);
+    Supervisor supervisor(command->listener(), range, *service_);
+    if (while_running_) while_running_(supervisor, command->pid());
     result.status = command->wait(signals);
   }
   std::ostringstream text;

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "fuse/supervisor/device_service.h"
 #include "fuse/supervisor/held_call.h"
+#include "fuse/supervisor/supervisor.h"
 
 namespace coldread::fuse {
 
@@ -65,6 +67,8 @@ class Supervised : public testing::Test {
 
   std::filesystem::path directory_;
   std::unique_ptr<FakeService> service_;
+  // Called while the command runs, with its process.
+  std::function<void(Supervisor&, pid_t)> while_running_;
 };
 
 }  // namespace coldread::fuse

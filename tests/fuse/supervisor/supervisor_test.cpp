@@ -1,8 +1,10 @@
 // What programs see that open the device, dup it, fork with it and read messages, against a fake
 // server; and that nothing else changes for them.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 
@@ -137,6 +139,47 @@ TEST_F(Others, AShellOpensTheDeviceAtALowNumber) {
 TEST_F(Others, ALowLimitOfDescriptorsIsNoReasonToFail) {
   const ProgramResult result = run_shell("ulimit -n 100; exec 3<>/dev/cachefiles && echo opened");
   EXPECT_EQ(result.out, "opened\n");
+}
+
+// The thread that blocks in it, as /proc/THREAD/syscall tells.
+pid_t thread_that_reads(pid_t command, int fd) {
+  for (int tries = 0; tries < 2000; ++tries) {
+    for (pid_t pid = command; pid < command + 20; ++pid) {
+      const std::string call = contents("/proc/" + std::to_string(pid) + "/syscall");
+      if (call.rfind("0 0x" + std::to_string(fd) + " ", 0) == 0) return pid;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return -1;
+}
+
+TEST_F(Others, AReadAtALowNumberCanBeRedirected) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "this machine's registers are not known";
+#endif
+  const std::string program = environment("COLDREAD_CASES_DYNAMIC");
+  if (program.empty()) GTEST_SKIP() << "not built";
+  service_->send(open_message(5, 1));
+  int pipes[2];
+  ASSERT_EQ(pipe2(pipes, O_CLOEXEC), 0);
+  ASSERT_GE(dup2(pipes[0], 6), 0);
+  bool redirected = false;
+  while_running_ = [&](Supervisor& supervisor, pid_t command) {
+    const pid_t reader = thread_that_reads(command, 6);
+    redirected = reader > 0 && supervisor.redirect(reader);
+    EXPECT_EQ(write(pipes[1], "more", 4), 4);
+  };
+  const ProgramResult result = run({program, "blocked-read"});
+  for (const int fd : {pipes[0], pipes[1], 6}) close(fd);
+  EXPECT_TRUE(redirected);
+  EXPECT_EQ(result.out, "open 992\nblocks\nsize 46 fd 6\nopcode 0 message fd 3\nagain 4\n");
+}
+
+TEST_F(Others, OnlyARedirectedThreadMayUseTheNumberThatStandsIn) {
+  service_->send(open_message(5, 1));
+  const ProgramResult result = run_shell("read -u 1023 || echo refused");
+  EXPECT_THAT(result.out, HasSubstr("refused"));
+  EXPECT_TRUE(service_->read_results.empty());
 }
 
 }  // namespace

@@ -132,6 +132,20 @@ TEST_P(RealDaemon, IsNotAskedForAMessageThatDoesNotFit) {
   EXPECT_EQ(end.kind, sim::RunEnd::Kind::finished) << end.text;
 }
 
+TEST_P(RealDaemon, CanBeToldThatAnOpenComesNext) {
+  const sim::RunEnd end = run([&] {
+    ask_for_open();
+    const CachefilesHandle cache = cookie_->cache_priv->volume->cache;
+    EXPECT_TRUE(cachefiles_ondemand_next_is_open(kernel_, cache));
+    EXPECT_TRUE(cachefiles_ondemand_next_is_open(kernel_, cache)) << "asking takes nothing";
+    EXPECT_GT(daemon_reads(1024), 0);
+    EXPECT_FALSE(cachefiles_ondemand_next_is_open(kernel_, cache));
+    EXPECT_GT(command(device_, "copen 0,4096"), 0);
+    fput(kernel_, process_.installed);
+  });
+  EXPECT_EQ(end.kind, sim::RunEnd::Kind::finished) << end.text;
+}
+
 INSTANTIATE_TEST_SUITE_P(At, RealDaemon, testing::Bool(),
                          [](const auto& test) { return test.param ? "Length" : "Once"; });
 

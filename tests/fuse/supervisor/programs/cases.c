@@ -203,6 +203,32 @@ static void case_low_number(void)
 	read_message(7);
 }
 
+/* Reads a pipe, which the test turns into a read of the device meanwhile; twice, to see that all is
+ * as before behind it. The descriptor stays in a register over both, as an optimizer may have it. */
+static void case_blocked_read(void)
+{
+	int device = open_device();
+	char text[1024];
+	long size, fd = 6;
+
+	printf("blocks\n");
+	fflush(stdout);
+#if defined(__x86_64__)
+	size = SYS_read;
+	__asm__ volatile("syscall"
+			 : "+a"(size), "+D"(fd)
+			 : "S"(text), "d"(sizeof(text))
+			 : "rcx", "r11", "memory");
+#else
+	size = read((int)fd, text, sizeof(text));
+#endif
+	printf("size %ld fd %ld\n", size, fd);
+	if (size >= 16)
+		printf("opcode %d message fd %d\n", ((int *)text)[1], ((int *)text)[6]);
+	printf("again %ld\n", (long)read(6, text, sizeof(text)));
+	close(device);
+}
+
 static void handled(int number)
 {
 	(void)number;
@@ -248,6 +274,7 @@ int main(int argc, char **argv)
 		{"no-numbers", case_no_numbers}, {"bad-memory", case_bad_memory},
 		{"setuid", case_setuid},         {"low-number", case_low_number},
 		{"signals", case_signals},
+		{"blocked-read", case_blocked_read},
 	};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
