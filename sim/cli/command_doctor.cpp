@@ -36,7 +36,7 @@ void add_doctor(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->footer(
-      "Looks, changes nothing; the exit code is 0 whatever is missing.\n\n"
+      "Tries what has to be tried, changes nothing; the exit code is 0 whatever is missing.\n\n"
       "Examples:\n"
       "  coldread doctor");
   command->callback([&action, format] {

@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "fuse/supervisor/probe.h"
 #include "kernelmodel/profile.h"
 #include "sim/cli/find_scenarios.h"
 #include "sim/live/kernel_image.h"
@@ -65,12 +66,28 @@ Finding kernel(const std::string& series) {
   return {subject, false, "not built, and cannot be without the packages " + packages};
 }
 
-Finding fuse_device() {
-  if (access("/dev/fuse", F_OK) != 0) return {"/dev/fuse", false, "missing: no FUSE here"};
-  if (access("/dev/fuse", R_OK | W_OK) != 0) {
-    return {"/dev/fuse", false, "there, but not readable and writable for this user"};
-  }
-  return {"/dev/fuse", true, "readable and writable"};
+Finding probed(const std::string& subject, const fuse::Probe& probe) {
+  return {subject, probe.works, probe.text};
+}
+
+// What `serve` and `exec` build on, and what they will do with it.
+void examine_fuse(std::vector<Finding>& findings) {
+  const fuse::Probe mounting = fuse::probe_mounting();
+  const fuse::Probe listener = fuse::probe_listener();
+  const fuse::Probe memory = fuse::probe_memory();
+  const fuse::Probe redirection = fuse::probe_redirection();
+  findings.push_back(probed("mounting", mounting));
+  findings.push_back(probed("seccomp listener", listener));
+  findings.push_back(probed("programs' memory", memory));
+  findings.push_back(probed("redirected reads", redirection));
+  findings.push_back(probed("descriptors", fuse::probe_descriptors()));
+  findings.push_back(
+      {"serve", mounting.works,
+       mounting.works ? "a mount for readers and cooperative daemons" : "needs mounting"});
+  const bool exec = mounting.works && listener.works && memory.works;
+  findings.push_back({"exec", exec,
+                      exec ? "daemons run unchanged, under a seccomp listener"
+                           : "needs mounting, a seccomp listener and programs' memory"});
 }
 
 Finding image() {
@@ -106,7 +123,7 @@ std::vector<Finding> examine_machine() {
   findings.push_back({"scenarios", scenarios.ok(), scenarios ? *scenarios : scenarios.error()});
   findings.push_back(image());
   findings.push_back(program("mkfs.erofs", "erofs-utils", "the build makes no EROFS image"));
-  findings.push_back(fuse_device());
+  examine_fuse(findings);
   findings.push_back(program("g++", "g++", "one of the compilers the project is built with"));
   findings.push_back(program("clang++", "clang", "one of the compilers the project is built with"));
   return findings;

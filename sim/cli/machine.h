@@ -12,7 +12,7 @@ struct Finding {
   std::string text;  // what was found, or what is missing and what it would take
 };
 
-// In a fixed order. Looks, but changes nothing and starts nothing.
+// In a fixed order. Changes nothing; what has to be tried is tried by children that end at once.
 std::vector<Finding> examine_machine();
 
 // The program's path as the shell would find it, /usr/sbin and /sbin included; empty: not there.

@@ -11,11 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#if __has_include(<linux/seccomp.h>) /* a C library alone does not bring it */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#endif
 
 #define DEVICE "/dev/cachefiles"
 #define READ_COMPLETE 0x40049801
@@ -203,6 +208,19 @@ static void case_low_number(void)
 	read_message(7);
 }
 
+/* A program that wants a listener of its own. */
+static void case_second_listener(void)
+{
+#ifdef SECCOMP_FILTER_FLAG_NEW_LISTENER
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = {1, &allow};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	show("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+#endif
+}
+
 /* Reads a pipe, which the test turns into a read of the device meanwhile; twice, to see that all is
  * as before behind it. The descriptor stays in a register over both, as an optimizer may have it. */
 static void case_blocked_read(void)
@@ -275,6 +293,7 @@ int main(int argc, char **argv)
 		{"setuid", case_setuid},         {"low-number", case_low_number},
 		{"signals", case_signals},
 		{"blocked-read", case_blocked_read},
+		{"second-listener", case_second_listener},
 	};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
