@@ -15,6 +15,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 
 std::string environment(const char* name) {
   const char* value = getenv(name);
@@ -168,11 +169,14 @@ TEST_F(Others, AReadAtALowNumberCanBeRedirected) {
     const pid_t reader = thread_that_reads(command, 6);
     redirected = reader > 0 && supervisor.redirect(reader);
     EXPECT_EQ(write(pipes[1], "more", 4), 4);
+    close(pipes[1]);
   };
   const ProgramResult result = run({program, "blocked-read"});
-  for (const int fd : {pipes[0], pipes[1], 6}) close(fd);
+  for (const int fd : {pipes[0], 6}) close(fd);
   EXPECT_TRUE(redirected);
-  EXPECT_EQ(result.out, "open 992\nblocks\nsize 46 fd 6\nopcode 0 message fd 3\nagain 4\n");
+  // Whether the first read had its data already when it was stopped: its result is dropped.
+  EXPECT_THAT(result.out, MatchesRegex("open 992\nblocks\nsize 46 fd 6\n"
+                                       "opcode 0 message fd 3\nagain [04]\n"));
 }
 
 TEST_F(Others, OnlyARedirectedThreadMayUseTheNumberThatStandsIn) {
