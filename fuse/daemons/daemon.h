@@ -20,45 +20,45 @@
 enum { OP_OPEN, OP_CLOSE, OP_READ };
 
 struct message {
-	uint32_t id;
-	uint32_t opcode;
-	uint32_t length; /* of all of it */
-	uint32_t object;
-	union {
-		struct {
-			uint32_t volume_key_size; /* with its NUL */
-			uint32_t cookie_key_size; /* without one */
-			uint32_t fd;
-			uint32_t flags;
-			char keys[992];
-		} open;
-		struct {
-			uint64_t offset;
-			uint64_t length;
-		} read;
-	};
+  uint32_t id;
+  uint32_t opcode;
+  uint32_t length; /* of all of it */
+  uint32_t object;
+  union {
+    struct {
+      uint32_t volume_key_size; /* with its NUL */
+      uint32_t cookie_key_size; /* without one */
+      uint32_t fd;
+      uint32_t flags;
+      char keys[992];
+    } open;
+    struct {
+      uint64_t offset;
+      uint64_t length;
+    } read;
+  };
 };
 
 #define READ_COMPLETE 0x40049801u /* _IOW(0x98, 1, int); the id is the argument itself */
 
 /* An object that is open: its number, the descriptor that came with OPEN, its blob. */
 struct object {
-	uint32_t id;
-	int fd;
-	int blob;
+  uint32_t id;
+  int fd;
+  int blob;
 };
 
 /* Opens the device and binds a cache in `directory`; the device, or -1 after a message. */
-int start_cache(const char *directory, const char *tag);
+int start_cache(const char* directory, const char* tag);
 
 /* Does what a message asks for; may be called by several threads. 0, or -1 after a message. */
-int handle_message(int device, const struct message *message, int blobs);
+int handle_message(int device, const struct message* message, int blobs);
 
 /* Writes one command to the device: 0, or -1 after a message. */
-int command(int device, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int command(int device, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The objects that are open, for handing them over: at most `room`. And back again. */
-int open_objects(struct object *objects, int room);
-void adopt_object(const struct object *object);
+int open_objects(struct object* objects, int room);
+void adopt_object(const struct object* object);
 
 #endif

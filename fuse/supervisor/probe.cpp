@@ -87,8 +87,8 @@ Probe probe_mounting() {
     return {false, fmt::format("/dev/fuse: {}", std::strerror(errno))};
   }
   const int error = in_child(try_mount);
-  if (error == 0) return {true, "by mount(2)"};
-  if (is_executable("fusermount3")) return {true, "by fusermount3"};
+  if (error == 0) return {true, "can be mounted, by mount(2)"};
+  if (is_executable("fusermount3")) return {true, "can be mounted, by fusermount3"};
   return {false, fmt::format("mount(2): {}; fusermount3 (package fuse3) is missing",
                              std::strerror(error))};
 }

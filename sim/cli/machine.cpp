@@ -76,7 +76,7 @@ void examine_fuse(std::vector<Finding>& findings) {
   const fuse::Probe listener = fuse::probe_listener();
   const fuse::Probe memory = fuse::probe_memory();
   const fuse::Probe redirection = fuse::probe_redirection();
-  findings.push_back(probed("mounting", mounting));
+  findings.push_back(probed("/dev/fuse", mounting));
   findings.push_back(probed("seccomp listener", listener));
   findings.push_back(probed("programs' memory", memory));
   findings.push_back(probed("redirected reads", redirection));

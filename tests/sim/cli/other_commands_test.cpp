@@ -57,6 +57,7 @@ TEST_F(OtherCommandsTest, DoctorNeverFails) {
   EXPECT_THAT(result.out, HasSubstr("run --on sim"));
   EXPECT_THAT(result.out, HasSubstr("/dev/fuse"));
   EXPECT_THAT(result.out, HasSubstr("6.12"));
+  EXPECT_THAT(result.out, HasSubstr("seccomp listener"));
   const json document = json::parse(run({"doctor", "--format", "json"}).out);
   EXPECT_EQ(document["findings"][0]["good"], true);
 }

@@ -25,283 +25,263 @@
 #define DEVICE "/dev/cachefiles"
 #define READ_COMPLETE 0x40049801
 
-static long show(const char *what, long result)
-{
-	if (result < 0)
-		result = -errno;
-	printf("%s %ld\n", what, result);
-	fflush(stdout);
-	return result;
+static long show(const char* what, long result) {
+  if (result < 0) result = -errno;
+  printf("%s %ld\n", what, result);
+  fflush(stdout);
+  return result;
 }
 
-static int open_device(void)
-{
-	return (int)show("open", open(DEVICE, O_RDWR));
+static int open_device(void) {
+  return (int)show("open", open(DEVICE, O_RDWR));
 }
 
 /* Reads one message and shows its opcode, and the fd of an OPEN; returns that. */
-static int read_message(int device)
-{
-	uint32_t message[256];
-	long size = show("read", read(device, message, sizeof(message)));
+static int read_message(int device) {
+  uint32_t message[256];
+  long size = show("read", read(device, message, sizeof(message)));
 
-	if (size < 16)
-		return -1;
-	printf("opcode %u id %u\n", message[1], message[0]);
-	if (message[1] != 0)
-		return -1;
-	printf("fd %u\n", message[6]);
-	fflush(stdout);
-	return (int)message[6];
+  if (size < 16) return -1;
+  printf("opcode %u id %u\n", message[1], message[0]);
+  if (message[1] != 0) return -1;
+  printf("fd %u\n", message[6]);
+  fflush(stdout);
+  return (int)message[6];
 }
 
-static void case_cold_read(void)
-{
-	int device = open_device();
-	int fd = read_message(device);
+static void case_cold_read(void) {
+  int device = open_device();
+  int fd = read_message(device);
 
-	show("pwrite", pwrite(fd, "hello", 5, 0));
-	show("flags", fcntl(fd, F_GETFL) & O_ACCMODE);
-	show("close-on-exec", fcntl(fd, F_GETFD));
-	read_message(device);
-	show("complete", ioctl(fd, READ_COMPLETE, 7));
-	show("complete", ioctl(fd, READ_COMPLETE, 100));
-	show("empty", read(device, &fd, 4));
+  show("pwrite", pwrite(fd, "hello", 5, 0));
+  show("flags", fcntl(fd, F_GETFL) & O_ACCMODE);
+  show("close-on-exec", fcntl(fd, F_GETFD));
+  read_message(device);
+  show("complete", ioctl(fd, READ_COMPLETE, 7));
+  show("complete", ioctl(fd, READ_COMPLETE, 100));
+  show("empty", read(device, &fd, 4));
 }
 
-static void case_ways_to_open(void)
-{
-	uint64_t how[3] = {O_RDWR | O_CLOEXEC, 0, 0};
-	int dev = open("/dev", O_RDONLY | O_DIRECTORY);
-	int fd;
+static void case_ways_to_open(void) {
+  uint64_t how[3] = {O_RDWR | O_CLOEXEC, 0, 0};
+  int dev = open("/dev", O_RDONLY | O_DIRECTORY);
+  int fd;
 
-	fd = (int)show("openat", openat(AT_FDCWD, "/dev/../dev//cachefiles", O_RDWR));
-	show("close-on-exec", fcntl(fd, F_GETFD));
-	fd = (int)show("openat dir", openat(dev, "cachefiles", O_RDWR | O_CLOEXEC));
-	show("close-on-exec", fcntl(fd, F_GETFD));
-	if (chdir("/dev") == 0)
-		show("relative", open("./cachefiles", O_RDWR));
-	show("openat2", syscall(437, AT_FDCWD, DEVICE, how, sizeof(how)));
+  fd = (int)show("openat", openat(AT_FDCWD, "/dev/../dev//cachefiles", O_RDWR));
+  show("close-on-exec", fcntl(fd, F_GETFD));
+  fd = (int)show("openat dir", openat(dev, "cachefiles", O_RDWR | O_CLOEXEC));
+  show("close-on-exec", fcntl(fd, F_GETFD));
+  if (chdir("/dev") == 0) show("relative", open("./cachefiles", O_RDWR));
+  show("openat2", syscall(437, AT_FDCWD, DEVICE, how, sizeof(how)));
 #ifdef SYS_open
-	show("open call", syscall(SYS_open, DEVICE, O_RDWR));
+  show("open call", syscall(SYS_open, DEVICE, O_RDWR));
 #endif
 }
 
-static void case_other_files(void)
-{
-	uint64_t how[3] = {O_RDWR, 0, 0};
-	char name[] = "/tmp/coldread-cachefiles-XXXXXX";
-	char text[8];
-	int fd = mkstemp(name);
+static void case_other_files(void) {
+  uint64_t how[3] = {O_RDWR, 0, 0};
+  char name[] = "/tmp/coldread-cachefiles-XXXXXX";
+  char text[8];
+  int fd = mkstemp(name);
 
-	unlink(name);
-	show("mkstemp", fd >= 0);
-	show("write", write(fd, "own", 3));
-	show("null", open("/dev/null", O_RDWR) >= 0);
-	show("missing", open("/nowhere/cachefiles", O_RDWR));
-	show("bad path", open((char *)16, O_RDWR));
-	show("openat2 missing", syscall(437, AT_FDCWD, "/nowhere", how, sizeof(how)));
-	show("bad how", syscall(437, AT_FDCWD, DEVICE, (void *)16, sizeof(how)));
-	/* A file of its own at a watched number. */
-	show("dup2", dup2(fd, 992) == 992);
-	show("seek", lseek(992, 0, SEEK_SET));
-	show("read", read(992, text, sizeof(text)));
-	show("dup", dup(992) < 992);
-	show("ioctl", ioctl(fd, READ_COMPLETE, 1));
+  unlink(name);
+  show("mkstemp", fd >= 0);
+  show("write", write(fd, "own", 3));
+  show("null", open("/dev/null", O_RDWR) >= 0);
+  show("missing", open("/nowhere/cachefiles", O_RDWR));
+  show("bad path", open((char*)16, O_RDWR));
+  show("openat2 missing", syscall(437, AT_FDCWD, "/nowhere", how, sizeof(how)));
+  show("bad how", syscall(437, AT_FDCWD, DEVICE, (void*)16, sizeof(how)));
+  /* A file of its own at a watched number. */
+  show("dup2", dup2(fd, 992) == 992);
+  show("seek", lseek(992, 0, SEEK_SET));
+  show("read", read(992, text, sizeof(text)));
+  show("dup", dup(992) < 992);
+  show("ioctl", ioctl(fd, READ_COMPLETE, 1));
 }
 
-static void case_dup(void)
-{
-	int device = open_device();
-	int copy = (int)show("dup", dup(device));
+static void case_dup(void) {
+  int device = open_device();
+  int copy = (int)show("dup", dup(device));
 
-	read_message(copy);
-	copy = (int)show("dupfd", fcntl(device, F_DUPFD, 1000));
-	show("close-on-exec", fcntl(copy, F_GETFD));
-	copy = (int)show("dupfd cloexec", fcntl(device, F_DUPFD_CLOEXEC, 3));
-	show("close-on-exec", fcntl(copy, F_GETFD));
-	show("dup3", dup3(device, 1010, O_CLOEXEC));
-	show("close-on-exec", fcntl(1010, F_GETFD));
-	show("dup2", dup2(device, 1011));
-	show("dup2 same", dup2(device, device));
-	show("dup3 same", dup3(device, device, 0));
-	show("dup2 low", dup2(device, 5));
-	show("dupfd high", fcntl(device, F_DUPFD, 1024));
-	read_message(1011);
-	show("close", close(device));
-	read_message(1010);
+  read_message(copy);
+  copy = (int)show("dupfd", fcntl(device, F_DUPFD, 1000));
+  show("close-on-exec", fcntl(copy, F_GETFD));
+  copy = (int)show("dupfd cloexec", fcntl(device, F_DUPFD_CLOEXEC, 3));
+  show("close-on-exec", fcntl(copy, F_GETFD));
+  show("dup3", dup3(device, 1010, O_CLOEXEC));
+  show("close-on-exec", fcntl(1010, F_GETFD));
+  show("dup2", dup2(device, 1011));
+  show("dup2 same", dup2(device, device));
+  show("dup3 same", dup3(device, device, 0));
+  show("dup2 low", dup2(device, 5));
+  show("dupfd high", fcntl(device, F_DUPFD, 1024));
+  read_message(1011);
+  show("close", close(device));
+  read_message(1010);
 }
 
-static void case_fork(void)
-{
-	int device = open_device();
+static void case_fork(void) {
+  int device = open_device();
 
-	if (fork() == 0) {
-		read_message(device);
-		_exit(0);
-	}
-	wait(NULL);
-	read_message(device);
+  if (fork() == 0) {
+    read_message(device);
+    _exit(0);
+  }
+  wait(NULL);
+  read_message(device);
 }
 
-static void *read_in_thread(void *device)
-{
-	read_message(*(int *)device);
-	return NULL;
+static void* read_in_thread(void* device) {
+  read_message(*(int*)device);
+  return NULL;
 }
 
-static void case_threads(void)
-{
-	int device = open_device();
-	pthread_t thread;
+static void case_threads(void) {
+  int device = open_device();
+  pthread_t thread;
 
-	for (int i = 0; i < 2; i++) {
-		pthread_create(&thread, NULL, read_in_thread, &device);
-		pthread_join(thread, NULL);
-	}
+  for (int i = 0; i < 2; i++) {
+    pthread_create(&thread, NULL, read_in_thread, &device);
+    pthread_join(thread, NULL);
+  }
 }
 
-static void case_no_numbers(void)
-{
-	int device = open_device();
-	struct rlimit limit = {0, 0};
+static void case_no_numbers(void) {
+  int device = open_device();
+  struct rlimit limit = {0, 0};
 
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = (rlim_t)dup(0); /* the next to be used */
-	close((int)limit.rlim_cur);
-	setrlimit(RLIMIT_NOFILE, &limit);
-	read_message(device);
-	limit.rlim_cur++;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	read_message(device);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = (rlim_t)dup(0); /* the next to be used */
+  close((int)limit.rlim_cur);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  read_message(device);
+  limit.rlim_cur++;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  read_message(device);
 }
 
-static void case_bad_memory(void)
-{
-	int device = open_device();
-	static const char constant[1024];
-	void *volatile nowhere = (void *)16;
-	void *volatile unwritable = (void *)constant;
+static void case_bad_memory(void) {
+  int device = open_device();
+  static const char constant[1024];
+  void* volatile nowhere = (void*)16;
+  void* volatile unwritable = (void*)constant;
 
-	show("read", read(device, nowhere, 1024));
-	show("read", read(device, unwritable, 1024));
-	show("short", read(device, nowhere, 8));
-	read_message(device);
+  show("read", read(device, nowhere, 1024));
+  show("read", read(device, unwritable, 1024));
+  show("short", read(device, nowhere, 8));
+  read_message(device);
 }
 
-static void case_setuid(void)
-{
-	int device = open_device();
+static void case_setuid(void) {
+  int device = open_device();
 
-	show("setuid", setresuid(65534, 65534, 65534));
-	show("again", open(DEVICE, O_RDWR));
-	read_message(device);
+  show("setuid", setresuid(65534, 65534, 65534));
+  show("again", open(DEVICE, O_RDWR));
+  read_message(device);
 }
 
 /* Reads at numbers at which the supervisor does not look. */
-static void case_low_number(void)
-{
-	int device = open_device();
+static void case_low_number(void) {
+  int device = open_device();
 
-	show("dup2", dup2(device, 7));
-	close(device);
-	read_message(7);
+  show("dup2", dup2(device, 7));
+  close(device);
+  read_message(7);
 }
 
 /* A program that wants a listener of its own. */
-static void case_second_listener(void)
-{
+static void case_second_listener(void) {
 #ifdef SECCOMP_FILTER_FLAG_NEW_LISTENER
-	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog program = {1, &allow};
+  struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  struct sock_fprog program = {1, &allow};
 
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	show("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-				SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  show("seccomp",
+       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
 #endif
 }
 
 /* Reads a pipe, which the test turns into a read of the device meanwhile; twice, to see that all is
- * as before behind it. The descriptor stays in a register over both, as an optimizer may have it. */
-static void case_blocked_read(void)
-{
-	int device = open_device();
-	char text[1024];
-	long size, fd = 6;
+ * as before behind it. The descriptor stays in a register over both, as an optimizer may have it.
+ */
+static void case_blocked_read(void) {
+  int device = open_device();
+  char text[1024];
+  long size, fd = 6;
 
-	printf("blocks\n");
-	fflush(stdout);
+  printf("blocks\n");
+  fflush(stdout);
 #if defined(__x86_64__)
-	size = SYS_read;
-	__asm__ volatile("syscall"
-			 : "+a"(size), "+D"(fd)
-			 : "S"(text), "d"(sizeof(text))
-			 : "rcx", "r11", "memory");
+  size = SYS_read;
+  __asm__ volatile("syscall"
+                   : "+a"(size), "+D"(fd)
+                   : "S"(text), "d"(sizeof(text))
+                   : "rcx", "r11", "memory");
 #else
-	size = read((int)fd, text, sizeof(text));
+  size = read((int)fd, text, sizeof(text));
 #endif
-	printf("size %ld fd %ld\n", size, fd);
-	if (size >= 16)
-		printf("opcode %d message fd %d\n", ((int *)text)[1], ((int *)text)[6]);
-	printf("again %ld\n", (long)read(6, text, sizeof(text)));
-	close(device);
+  printf("size %ld fd %ld\n", size, fd);
+  if (size >= 16) printf("opcode %d message fd %d\n", ((int*)text)[1], ((int*)text)[6]);
+  printf("again %ld\n", (long)read(6, text, sizeof(text)));
+  close(device);
 }
 
-static void handled(int number)
-{
-	(void)number;
+static void handled(int number) {
+  (void)number;
 }
 
 /* Signals that are handled do not disturb a call. */
-static void *send_signals(void *main_thread)
-{
-	for (int i = 0; i < 2000; i++)
-		pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
-	return NULL;
+static void* send_signals(void* main_thread) {
+  for (int i = 0; i < 2000; i++) pthread_kill(*(pthread_t*)main_thread, SIGUSR1);
+  return NULL;
 }
 
-static void case_signals(void)
-{
-	struct sigaction action = {.sa_handler = handled};
-	pthread_t self = pthread_self();
-	pthread_t thread;
-	int device;
-	int failed = 0;
+static void case_signals(void) {
+  struct sigaction action = {.sa_handler = handled};
+  pthread_t self = pthread_self();
+  pthread_t thread;
+  int device;
+  int failed = 0;
 
-	sigaction(SIGUSR1, &action, NULL);
-	device = open_device();
-	pthread_create(&thread, NULL, send_signals, &self);
-	for (int i = 0; i < 200; i++) {
-		uint32_t word;
+  sigaction(SIGUSR1, &action, NULL);
+  device = open_device();
+  pthread_create(&thread, NULL, send_signals, &self);
+  for (int i = 0; i < 200; i++) {
+    uint32_t word;
 
-		failed += read(device, &word, sizeof(word)) != 0;
-	}
-	pthread_join(thread, NULL);
-	printf("failed %d\n", failed);
+    failed += read(device, &word, sizeof(word)) != 0;
+  }
+  pthread_join(thread, NULL);
+  printf("failed %d\n", failed);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
-		{"cold-read", case_cold_read},   {"ways-to-open", case_ways_to_open},
-		{"other-files", case_other_files}, {"dup", case_dup},
-		{"fork", case_fork},             {"threads", case_threads},
-		{"no-numbers", case_no_numbers}, {"bad-memory", case_bad_memory},
-		{"setuid", case_setuid},         {"low-number", case_low_number},
-		{"signals", case_signals},
-		{"blocked-read", case_blocked_read},
-		{"second-listener", case_second_listener},
-	};
+int main(int argc, char** argv) {
+  static const struct {
+    const char* name;
+    void (*run)(void);
+  } cases[] = {
+      {"cold-read", case_cold_read},
+      {"ways-to-open", case_ways_to_open},
+      {"other-files", case_other_files},
+      {"dup", case_dup},
+      {"fork", case_fork},
+      {"threads", case_threads},
+      {"no-numbers", case_no_numbers},
+      {"bad-memory", case_bad_memory},
+      {"setuid", case_setuid},
+      {"low-number", case_low_number},
+      {"signals", case_signals},
+      {"blocked-read", case_blocked_read},
+      {"second-listener", case_second_listener},
+  };
 
-	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (strcmp(argv[1], cases[i].name) == 0) {
-			cases[i].run();
-			return 0;
-		}
-	}
-	fprintf(stderr, "usage: cases NAME\n");
-	return 2;
+  for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+    if (strcmp(argv[1], cases[i].name) == 0) {
+      cases[i].run();
+      return 0;
+    }
+  }
+  fprintf(stderr, "usage: cases NAME\n");
+  return 2;
 }
