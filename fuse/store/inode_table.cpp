@@ -1,5 +1,7 @@
 #include "fuse/store/inode_table.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +10,17 @@
 #include <utility>
 
 namespace coldread::fuse {
+
+namespace {
+
+// A look at what the kernel has in memory, which does not block.
+bool has_name(int fd) {
+  struct statx status;
+  return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &status) == 0 &&
+         status.stx_nlink != 0;
+}
+
+}  // namespace
 
 InodeTable::~InodeTable() {
   for (const Closing& closing : closing_) close_now(closing);
@@ -156,14 +169,20 @@ void InodeTable::update_place(DiskInode& inode) {
   }
 }
 
-// Those in calls are passed over; there are never many.
+// Those in calls are passed over; there are never many. A name may have been removed since the
+// inode was found.
 void InodeTable::make_room() {
   auto candidate = order_.end();
   while (open_ > max_open_ && candidate != order_.begin()) {
     DiskInode& inode = inodes_.find(*--candidate)->second;
     if (inode.calls != 0) continue;
     ++candidate;
-    drop_fd(inode);
+    if (has_name(inode.fd)) {
+      drop_fd(inode);
+    } else {
+      inode.nameless = true;
+      update_place(inode);
+    }
   }
 }
 

@@ -132,6 +132,25 @@ TEST_F(DirectoryStoreInodes, RemovedByOthersWhileClosedAreStale) {
   EXPECT_TRUE(misuses.empty());
 }
 
+TEST_F(DirectoryStoreInodes, KeepADescriptorThatACallStillUses) {
+  make_file("file");
+  open();
+  InodeNumber file = 0;
+  ASSERT_EQ(store->lookup(store->root(), "file", &file), 0);
+  offload.before = [&] {
+    ASSERT_EQ(write(file, 0, 512, 'x'), 512);  // needs a better one
+    make_directory("another that may get its number");
+  };
+  EXPECT_EQ(attributes(file).size, 512U);
+}
+
+TEST_F(DirectoryStoreInodes, AreNotPutUnderACall) {
+  const InodeNumber file = make_tmpfile();
+  offload.before = [&] { store->put(file); };
+  EXPECT_EQ(attributes(file).links, 0U);
+  EXPECT_EQ(store->inodes_in_use(), 1U);
+}
+
 TEST_F(DirectoryStoreInodes, HaveATemporaryNameWhereNeeded) {
   open({.tmpfile = false});
   const auto names = [this] {
