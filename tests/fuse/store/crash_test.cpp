@@ -29,10 +29,8 @@ class Mortal final : public Offload {
   int calls_ = 0;
 };
 
-constexpr size_t kBlob = 200000;
+constexpr size_t kBlob = 40000;
 constexpr const char* kVolume = "erofs,crash";
-constexpr const char* kFirst = "first";
-constexpr int kMaxCalls = 300;
 
 std::string blob_of(const std::string& key) {
   std::string bytes(kBlob, '\0');
@@ -49,30 +47,50 @@ struct Case {
 
 class Crash : public testing::TestWithParam<Case> {
  protected:
+  static constexpr const char* kFirst = "first";
+  static constexpr int kMaxSteps = 200;
+
+  // Those of one step: a new object, and one that has a file with a name and some data.
+  static std::string fresh(int step) { return "fresh " + std::to_string(step); }
+  static std::string old(int step) { return "old " + std::to_string(step); }
+
   void SetUp() override {
     if (!directory_.has_user_xattrs()) GTEST_SKIP() << "no user xattrs here";
     Inline offload;
-    fill(offload, "another", [] {});
-  }
-
-  void fill(Offload& offload, const std::string& key, const std::function<void()>& begin) {
-    ModelCache model(offload, directory_.path(), GetParam().profile,
-                     {{key, blob_of(key)}, {kFirst, blob_of(kFirst)}}, GetParam().options);
-    model.run([&] {
-      model.acquire_volume(kVolume);
-      model.open_cookie(kFirst);  // the volume has its directories then
-      begin();
-      const CookieHandle cookie = model.open_cookie(key);
-      EXPECT_EQ(model.read(cookie, 65536, 131072), blob_of(key).substr(65536, 131072));
+    run(offload, 0, kMaxSteps, [](ModelCache& model) {
+      model.open_cookie(kFirst);
+      for (int step = 0; step < kMaxSteps; ++step) read(model, old(step), 16384, 8192);
     });
   }
 
-  // False: it came to its end.
-  bool dies_at(int call, bool after, const std::string& key) {
+  // With the objects of some steps.
+  void run(Offload& offload, int from, int to, const std::function<void(ModelCache&)>& body) {
+    ModelCache::Blobs blobs = {{kFirst, blob_of(kFirst)}};
+    for (int step = from; step < to; ++step)
+      for (const std::string& key : {fresh(step), old(step)}) blobs[key] = blob_of(key);
+    ModelCache model(offload, directory_.path(), GetParam().profile, blobs, GetParam().options);
+    model.run([&] {
+      model.acquire_volume(kVolume);
+      body(model);
+    });
+  }
+
+  static void read(ModelCache& model, const std::string& key, uint64_t offset, uint64_t length) {
+    const std::string found = model.read(model.open_cookie(key), offset, length);
+    EXPECT_TRUE(found == blob_of(key).substr(offset, length)) << key;
+  }
+
+  // Dies at a call of a step, counted from when the volume has its directories; false: it did not.
+  bool dies_at(int call, bool after, int step) {
     const pid_t child = fork();
     if (child == 0) {
       Mortal offload(call, after);
-      fill(offload, key, [&offload] { offload.begin(); });
+      run(offload, step, step + 1, [&](ModelCache& model) {
+        model.open_cookie(kFirst);
+        offload.begin();
+        read(model, fresh(step), 0, 32768);
+        read(model, old(step), 0, 32768);
+      });
       _exit(testing::Test::HasFailure() ? 1 : 0);
     }
     int status = 0;
@@ -82,39 +100,21 @@ class Crash : public testing::TestWithParam<Case> {
     return false;
   }
 
-  // What the cache says is data is what the daemon wrote.
-  void check(const std::vector<std::string>& keys) {
-    Inline offload;
-    ModelCache::Blobs blobs;
-    for (const std::string& key : keys) blobs[key] = blob_of(key);
-    ModelCache model(offload, directory_.path(), GetParam().profile, blobs, GetParam().options);
-    model.run([&] {
-      model.acquire_volume(kVolume);
-      for (const std::string& key : keys) {
-        const std::string found = model.read(model.open_cookie(key), 0, kBlob / 4096 * 4096);
-        EXPECT_TRUE(found == blobs[key].substr(0, found.size())) << key;
-        EXPECT_EQ(found.size(), kBlob / 4096 * 4096) << key;
-      }
-      EXPECT_GT(model.asked(), keys.size());
-    });
-  }
-
   DiskDirectory directory_;
 };
 
 TEST_P(Crash, LeavesAValidCache) {
-  std::vector<std::string> keys;
-  for (int call = 0; call < kMaxCalls; ++call) {
-    for (const bool after : {false, true}) {
-      const std::string key = "object " + std::to_string(call) + (after ? " after" : " before");
-      if (!dies_at(call, after, key)) {
-        EXPECT_GT(keys.size(), 20U);
-        return check(keys);
-      }
-      keys.push_back(key);
-    }
-  }
-  ADD_FAILURE() << "it never comes to its end";
+  int step = 0;
+  for (bool dies = true; dies && step < kMaxSteps - 1; ++step)
+    dies = dies_at(step / 2, step % 2 == 1, step);
+  EXPECT_GT(step, 40);
+  EXPECT_LT(step, kMaxSteps - 1) << "it never comes to its end";
+  Inline offload;
+  run(offload, 0, step, [step](ModelCache& model) {
+    for (int at = 0; at < step; ++at)
+      for (const std::string& key : {fresh(at), old(at)}) read(model, key, 0, kBlob / 4096 * 4096);
+    EXPECT_GT(model.asked(), 0U);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Crash,
