@@ -91,10 +91,14 @@ DirectoryStore::Use::Use(DirectoryStore& store, InodeNumber number, Need need)
   store_.table_.begin_call(*inode_);
   const FileType type = inode_->type;
   if (need == Need::directory && type != FileType::directory) error_ = -ENOTDIR;
-  if (need == Need::data && type == FileType::directory) error_ = -EISDIR;
-  if (need == Need::data && type == FileType::other) error_ = -EINVAL;
-  if (error_ == 0) error_ = store_.reopen(*inode_, need == Need::data);
-  if (error_ == 0) fd_ = inode_->fd;
+  const bool data = need == Need::data || need == Need::change;
+  if (data && type == FileType::directory) error_ = -EISDIR;
+  if (data && type == FileType::other) error_ = -EINVAL;
+  if (error_ == 0) error_ = store_.reopen(*inode_, data);
+  if (error_ < 0) return;
+  fd_ = inode_->fd;
+  changes_ = need == Need::change;
+  if (changes_) ++inode_->changes;
 }
 
 // Makes sure of an fd, for data of one that reads and writes.
@@ -122,19 +126,22 @@ int DirectoryStore::reopen(DiskInode& inode, bool data) {
 int DirectoryStore::getattr(InodeNumber inode, FileAttributes* out) {
   const Use use(*this, inode, Need::anything);
   if (use.error() < 0) return use.error();
-  struct stat status;
-  const int error = call([&] { return answer([&] { return fstat(use.fd(), &status); }); });
+  struct statx status;
+  // A look at what the kernel has in memory, which does not block.
+  const int error = answer([&] {
+    return statx(use.fd(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &status);
+  });
   if (error < 0) return error;
   out->type = use.inode().type;
-  out->mode = status.st_mode & 07777;
-  out->size = static_cast<uint64_t>(status.st_size);
-  out->links = static_cast<uint32_t>(status.st_nlink) - (use.inode().temporary.dir >= 0 ? 1 : 0);
-  out->sectors = static_cast<uint64_t>(status.st_blocks);
+  out->mode = status.stx_mode & 07777;
+  out->size = status.stx_size;
+  out->links = status.stx_nlink - (use.inode().temporary.dir >= 0 ? 1 : 0);
+  out->sectors = status.stx_blocks;
   return 0;
 }
 
 int DirectoryStore::truncate(InodeNumber inode, uint64_t size) {
-  const Use use(*this, inode, Need::data);
+  const Use use(*this, inode, Need::change);
   if (use.error() < 0) return use.error();
   if (size > kMaxOffset) return -EINVAL;
   if (use.inode().read_only) return -EROFS;
@@ -143,7 +150,7 @@ int DirectoryStore::truncate(InodeNumber inode, uint64_t size) {
 }
 
 int DirectoryStore::change_range(InodeNumber inode, int mode, uint64_t offset, uint64_t length) {
-  const Use use(*this, inode, Need::data);
+  const Use use(*this, inode, Need::change);
   if (use.error() < 0) return use.error();
   if (offset > kMaxOffset || length == 0 || length > kMaxOffset) return -EINVAL;
   if (use.inode().read_only) return -EROFS;
@@ -204,8 +211,16 @@ int64_t DirectoryStore::seek(InodeNumber inode, uint64_t offset, Whence whence) 
   if (use.error() < 0) return use.error();
   if (offset > kMaxOffset) return -ENXIO;
   const int where = whence == Whence::data ? SEEK_DATA : SEEK_HOLE;
-  return call(
-      [&] { return answer([&] { return lseek(use.fd(), static_cast<off_t>(offset), where); }); });
+  const auto find = [&] {
+    return answer([&] { return lseek(use.fd(), static_cast<off_t>(offset), where); });
+  };
+  // It waits for the disk when the extents are not in memory, which they are from the first time
+  // on, and for others who hold the inode's lock, which only we do. A helper takes ten times as
+  // long, and most calls of a cold read are seeks.
+  if (use.inode().sought && use.inode().changes == 0) return find();
+  const int64_t found = call(find);
+  use.inode().sought = true;
+  return found;
 }
 
 ssize_t DirectoryStore::read(InodeNumber inode, uint64_t offset, std::span<std::byte> data) {
@@ -219,7 +234,7 @@ ssize_t DirectoryStore::read(InodeNumber inode, uint64_t offset, std::span<std::
 }
 
 ssize_t DirectoryStore::write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) {
-  const Use use(*this, inode, Need::data);
+  const Use use(*this, inode, Need::change);
   if (use.error() < 0) return use.error();
   if (use.inode().read_only) return -EROFS;
   if (const int check = check_transfer(use.inode(), offset, data); check <= 0) return check;

@@ -16,7 +16,8 @@
 // the kernel looks under it. An inode whose last name somebody else removes while its fd is closed
 // is gone: -ESTALE.
 //
-// Thread rules: those of the port; every system call that can block is made by the Offload.
+// Thread rules: those of the port; every system call that can block is made by the Offload. Not so
+// getattr(), and seek() in a file that was sought in before and is not being changed.
 // Lifetime: the Offload outlives the store, and no call is under way when the store ends.
 #pragma once
 

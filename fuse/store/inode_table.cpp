@@ -145,6 +145,7 @@ void InodeTable::take_fd(DiskInode& inode, const FoundFile& found) {
   inode.data = found.data;
   inode.direct = found.direct;
   inode.read_only = found.read_only;
+  inode.sought = false;
   ++open_;
   update_place(inode);
   make_room();

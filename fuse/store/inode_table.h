@@ -54,6 +54,8 @@ struct DiskInode {
   TemporaryName temporary;
   uint64_t references = 0;
   uint32_t calls = 0;    // under way
+  uint32_t changes = 0;  // of these, of its data
+  bool sought = false;   // since it was opened
   int replaced_fd = -1;  // in use by one of these
   Filesystem* filesystem = nullptr;
   bool evictable = false;  // it has a place in the order of use

@@ -13,6 +13,7 @@ enum class Need : uint8_t {
   anything,
   directory,  // else -ENOTDIR
   data,       // a regular file, for reading and writing; else -EISDIR, -EINVAL
+  change,     // the same, to change it
 };
 
 // An inode that keeps its fd until the end of the call. Owns no memory.
@@ -20,7 +21,9 @@ class DirectoryStore::Use {
  public:
   Use(DirectoryStore& store, InodeNumber number, Need need);
   ~Use() {
-    if (inode_ != nullptr) store_.table_.end_call(*inode_);
+    if (inode_ == nullptr) return;
+    if (changes_) --inode_->changes;
+    store_.table_.end_call(*inode_);
   }
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
@@ -32,6 +35,7 @@ class DirectoryStore::Use {
  private:
   DirectoryStore& store_;
   DiskInode* inode_;
+  bool changes_ = false;
   int error_ = 0;
   int fd_ = -1;
 };

@@ -78,7 +78,7 @@ TEST_F(DirectoryStoreInodes, AreManyMoreThanDescriptors) {
   if (!open_few(50)) GTEST_SKIP() << "no file handles here: every inode needs its descriptor";
   const size_t before = open_descriptors();
   std::vector<InodeNumber> files;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     files.push_back(make_file(std::to_string(i)));
     ASSERT_EQ(write(files.back(), 0, 512, static_cast<char>('a' + i % 26)), 512);
     ASSERT_LE(store->open_inodes(), 50U);
@@ -139,16 +139,34 @@ TEST_F(DirectoryStoreInodes, KeepADescriptorThatACallStillUses) {
   ASSERT_EQ(store->lookup(store->root(), "file", &file), 0);
   offload.before = [&] {
     ASSERT_EQ(write(file, 0, 512, 'x'), 512);  // needs a better one
-    make_directory("another that may get its number");
+    make_directory("another that may get its descriptor");
   };
-  EXPECT_EQ(attributes(file).size, 512U);
+  EXPECT_EQ(store->link(file, store->root(), "second"), 0);
+  EXPECT_EQ(attributes(file).links, 2U);
 }
 
 TEST_F(DirectoryStoreInodes, AreNotPutUnderACall) {
   const InodeNumber file = make_tmpfile();
   offload.before = [&] { store->put(file); };
-  EXPECT_EQ(attributes(file).links, 0U);
+  EXPECT_EQ(store->link(file, store->root(), "file"), 0);
   EXPECT_EQ(store->inodes_in_use(), 1U);
+}
+
+TEST_F(DirectoryStoreInodes, AreSoughtInAtOnceUnlessTheyAreBeingChanged) {
+  const InodeNumber file = make_tmpfile();
+  const auto seek_calls = [&] {
+    const size_t calls = offload.calls;
+    EXPECT_EQ(store->seek(file, 0, Whence::data), 0);
+    return offload.calls - calls;
+  };
+  write(file, 0, 4096, 'x');
+  EXPECT_EQ(seek_calls(), 1U) << "the first time the disk may have to be read";
+  EXPECT_EQ(seek_calls(), 0U);
+  size_t calls = 0;
+  offload.before = [&] { calls = seek_calls(); };
+  write(file, 4096, 4096, 'x');
+  EXPECT_EQ(calls, 1U);
+  EXPECT_EQ(seek_calls(), 0U);
 }
 
 TEST_F(DirectoryStoreInodes, HaveATemporaryNameWhereNeeded) {
