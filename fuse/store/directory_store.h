@@ -38,7 +38,8 @@ struct DirectoryStoreOptions {
   size_t max_open = 0;  // 0: half of what the process may open (RLIMIT_NOFILE)
   // What a file system can do may be left unused:
   bool direct = true;   // O_DIRECT
-  bool tmpfile = true;  // O_TMPFILE; else files have a name, "tmp." and digits, until link()
+  bool tmpfile = true;  // O_TMPFILE; else files have a name, "tmp." and digits, until link(), and a
+                        // crash leaves them behind
   bool handles = true;  // name_to_handle_at()
   // As in sim::StoreOptions: an inode number that is not valid, a reference nobody holds.
   std::function<void(std::string_view text)> on_misuse = nullptr;
