@@ -25,6 +25,7 @@ FiberScheduler::FiberScheduler(SchedulingStrategy& strategy, const Options& opti
     : strategy_(strategy),
       stacks_(options.stacks != nullptr ? *options.stacks : own_stacks_),
       max_steps_(options.max_steps),
+      clock_(options.clock),
       runnable_(memory_),
       timers_(&memory_),
       quiet_waiters_{std::pmr::vector<Record*>(&memory_), std::pmr::vector<Record*>(&memory_)} {
@@ -258,6 +259,8 @@ void FiberScheduler::idle_loop() {
       resume(idle_, pick());
     else if (fire_due_timers() || release_quiet(Quiet::now))
       continue;
+    else if (clock_ != nullptr)
+      end_run(RunEnd::Kind::idle);
     else if (busy_ > 0 && !timers_.empty())
       now_ = timers_.begin()->first.first;
     else if (release_quiet(Quiet::for_good))
@@ -269,7 +272,8 @@ void FiberScheduler::idle_loop() {
 
 bool FiberScheduler::fire_due_timers() {
   bool any = false;
-  while (!timers_.empty() && timers_.begin()->first.first <= now_) {
+  const TimeNs time = now();
+  while (!timers_.empty() && timers_.begin()->first.first <= time) {
     any = true;
     count_step();
     Timer& timer = *timers_.begin()->second;
@@ -304,6 +308,8 @@ RunEnd FiberScheduler::run() {
 void FiberScheduler::end_run(RunEnd::Kind kind) {
   end_ = RunEnd();
   end_.kind = kind;
+  if (kind == RunEnd::Kind::idle && !timers_.empty())
+    end_.next_timer = timers_.begin()->first.first;
   if (kind == RunEnd::Kind::hang) {
     end_.report = ReportKind::hang;
     end_.text = "nobody can run and somebody waits";

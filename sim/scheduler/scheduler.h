@@ -2,7 +2,8 @@
 //
 // All tasks share one thread. A strategy picks the next task whenever one waits or ends, and at
 // preemption points if it wants to; time stands still while anyone can run and then jumps to the
-// next timer. The same strategy decisions give the same run, byte for byte.
+// next timer. The same strategy decisions give the same run, byte for byte. On a real clock
+// (Options::clock) nothing jumps: run() returns when nobody can go on, and its caller waits.
 //
 // Thread rules: one scheduler, one thread; schedulers of different threads know nothing of each
 // other. Code on a fiber must not block inside a catch handler, and must own no heap memory in
@@ -32,9 +33,12 @@ struct WaitingTask {
 };
 
 struct RunEnd {
-  enum class Kind : uint8_t { finished, hang, broken };
+  enum class Kind : uint8_t { finished, hang, broken, idle };
+
+  static constexpr TimeNs kNoTimer = UINT64_MAX;
 
   Kind kind = Kind::finished;
+  TimeNs next_timer = kNoTimer;          // idle: when the first timer is due
   ReportKind report = ReportKind::none;  // `hang` for a hang
   std::string text;                      // one sentence; empty if finished
   std::string task;                      // broken: who ran; empty for a timer
@@ -47,11 +51,22 @@ enum class Quiet : uint8_t {
   for_good,  // as well, no timer is pending, or all that are left are idle
 };
 
+// Time that passes by itself, in nanoseconds since it was made; never goes back.
+class Clock {
+ public:
+  virtual TimeNs now() const = 0;
+
+ protected:
+  Clock() = default;
+  ~Clock() = default;
+};
+
 class FiberScheduler final : public Scheduler {
  public:
   struct Options {
     StackPool* stacks = nullptr;      // shared with other runs of this thread; null: an own one
     uint64_t max_steps = UINT64_MAX;  // more decisions than this are a hang: a livelock
+    const Clock* clock = nullptr;     // outlives the scheduler; null: virtual time
   };
 
   // `strategy` outlives the scheduler.
@@ -61,7 +76,9 @@ class FiberScheduler final : public Scheduler {
 
   // Runs until every task that is not idle has finished, nothing can go on, or a report. Not to be
   // called from a task or timer. After `finished` or `hang` more may be spawned, woken or killed
-  // from outside and run() called again; after `broken` it only repeats what it said.
+  // from outside and run() called again; after `broken` it only repeats what it said. On a real
+  // clock it returns `idle` instead of `finished` and `hang`: nobody can go on before next_timer,
+  // unless somebody outside sees to it.
   RunEnd run();
 
   // Drops the stacks of all tasks as they are; they count as finished from now on. Not to be called
@@ -90,7 +107,7 @@ class FiberScheduler final : public Scheduler {
   void kill(Task& task) override;
   void arm(Timer& timer, TimeNs expires) override;
   void disarm(Timer& timer) override;
-  TimeNs now() const override { return now_; }
+  TimeNs now() const override { return clock_ != nullptr ? clock_->now() : now_; }
   // Outside of run() there is no run to end: prints the report and aborts.
   [[noreturn]] void broken(ReportKind kind, std::string_view text) override;
   std::pmr::memory_resource& memory() override { return memory_; }
@@ -130,6 +147,7 @@ class FiberScheduler final : public Scheduler {
   StackPool own_stacks_;
   StackPool& stacks_;
   const uint64_t max_steps_;
+  const Clock* const clock_;
 
   RunQueue runnable_;
   uint64_t steps_ = 0;
@@ -138,7 +156,7 @@ class FiberScheduler final : public Scheduler {
   Record* last_ = nullptr;
   uint32_t last_pid_ = 0;
 
-  TimeNs now_ = 0;
+  TimeNs now_ = 0;  // of the virtual clock
   uint64_t timer_sequence_ = 0;
   std::pmr::map<std::pair<TimeNs, uint64_t>, Timer*> timers_;
   std::pmr::vector<Record*> quiet_waiters_[2];  // by Quiet

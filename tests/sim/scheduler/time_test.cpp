@@ -261,5 +261,59 @@ TEST_F(TimeTest, KillEndsAKillableWaitForQuiet) {
   EXPECT_EQ(tasks_.order, "qa");
 }
 
+// --- on a real clock ---
+
+// One that is set by hand.
+struct HandClock final : Clock {
+  TimeNs now() const override { return time; }
+  TimeNs time = 0;
+};
+
+class RealClockTest : public testing::Test {
+ protected:
+  FifoStrategy fifo_;
+  HandClock clock_;
+  Tasks tasks_{fifo_, {.stacks = nullptr, .clock = &clock_}};
+  FiberScheduler& scheduler_ = tasks_.scheduler;
+};
+
+TEST_F(RealClockTest, IdleSaysWhenTheNextTimerIsDue) {
+  tasks_.spawn("a", [this] { EXPECT_FALSE(scheduler_.block_until(kWait, 100)); });
+  RunEnd end = scheduler_.run();
+  EXPECT_EQ(end.kind, RunEnd::Kind::idle);
+  EXPECT_EQ(end.next_timer, 100u);
+  clock_.time = 99;
+  EXPECT_EQ(scheduler_.run().next_timer, 100u);
+  EXPECT_EQ(scheduler_.now(), 99u);
+  clock_.time = 105;
+  end = scheduler_.run();
+  EXPECT_EQ(end.kind, RunEnd::Kind::idle);
+  EXPECT_EQ(end.next_timer, RunEnd::kNoTimer);
+}
+
+TEST_F(RealClockTest, WhoWaitsForEverIsNoReportAndCanBeWokenFromOutside) {
+  Task& task = tasks_.spawn("a", [this] {
+    scheduler_.block(kWait);
+    tasks_.log();
+  });
+  const RunEnd end = scheduler_.run();
+  EXPECT_EQ(end.kind, RunEnd::Kind::idle);
+  EXPECT_EQ(end.report, ReportKind::none);
+  EXPECT_EQ(end.next_timer, RunEnd::kNoTimer);
+  scheduler_.wake(task);
+  EXPECT_EQ(scheduler_.run().kind, RunEnd::Kind::idle);
+  EXPECT_EQ(tasks_.order, "a");
+}
+
+TEST_F(RealClockTest, IsIdleOnceEverybodyHasFinished) {
+  tasks_.spawn("a", [] {});
+  EXPECT_EQ(scheduler_.run().kind, RunEnd::Kind::idle);
+}
+
+TEST_F(RealClockTest, ABrokenInvariantIsAReportThere) {
+  tasks_.spawn("a", [this] { scheduler_.broken(ReportKind::warning, "text"); });
+  EXPECT_EQ(scheduler_.run().kind, RunEnd::Kind::broken);
+}
+
 }  // namespace
 }  // namespace coldread::sim
