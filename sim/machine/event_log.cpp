@@ -5,6 +5,16 @@
 
 namespace coldread::sim {
 
+std::string ftrace_line(const Scheduler& scheduler, std::string_view event,
+                        std::string_view fields) {
+  const Task* task = scheduler.current();
+  const TimeNs now = scheduler.now();
+  return fmt::format("{:>16}-{:<7} [000] ..... {:5}.{:06}: {}: {}",
+                     std::string_view(task != nullptr ? task->name : "<idle>").substr(0, 15),
+                     task != nullptr ? task->pid : 0, now / kNsPerSecond, now % kNsPerSecond / 1000,
+                     event, fields);
+}
+
 EventLog::EventLog(const Scheduler& scheduler, size_t history, OnLine on_line)
     : scheduler_(scheduler), history_(history), on_line_(std::move(on_line)) {
   enabled_ = true;
@@ -19,14 +29,8 @@ void EventLog::add_line(std::string line) {
 }
 
 void EventLog::emit(std::string_view event, std::string_view fields) {
-  const Task* task = scheduler_.current();
-  const TimeNs now = scheduler_.now();
   events_.push_back(fmt::format("{}: {}", event, fields));
-  // One processor; no interrupt, preemption or lock state to show.
-  add_line(fmt::format("{:>16}-{:<7} [000] ..... {:5}.{:06}: {}: {}",
-                       std::string_view(task != nullptr ? task->name : "<idle>").substr(0, 15),
-                       task != nullptr ? task->pid : 0, now / kNsPerSecond,
-                       now % kNsPerSecond / 1000, event, fields));
+  add_line(ftrace_line(scheduler_, event, fields));
 }
 
 void EventLog::printk(std::string_view line) {

@@ -19,6 +19,11 @@
 
 namespace coldread::sim {
 
+// An event of the current task, now, as ftrace prints it: one processor; no interrupt, preemption
+// or lock state to show.
+std::string ftrace_line(const Scheduler& scheduler, std::string_view event,
+                        std::string_view fields);
+
 class EventLog final : public Trace, public Log {
  public:
   using OnLine = std::function<void(std::string_view line)>;

@@ -1,0 +1,238 @@
+// The loop: run fibers until none can go on, sleep until something comes.
+#include "fuse/host/host.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <system_error>
+
+namespace coldread::fuse {
+namespace {
+
+constexpr size_t kErrandThreads = 4096;
+
+int checked(int result, const char* what) {
+  if (result < 0) throw std::system_error(errno, std::generic_category(), what);
+  return result;
+}
+
+}  // namespace
+
+TimeNs Host::SteadyClock::now() const {
+  return static_cast<TimeNs>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
+}
+
+Host::Host(size_t disk_threads)
+    : scheduler_(strategy_, {.stacks = nullptr, .clock = &clock_}),
+      epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      disk_(
+          scheduler_, disk_threads, [this] { return on_host_thread() && scheduler_.current(); },
+          [this](Errand& errand) { errand_ended(errand); }),
+      errands_(
+          scheduler_, kErrandThreads, [this] { return on_host_thread() && scheduler_.current(); },
+          [this](Errand& errand) { errand_ended(errand); }) {
+  watch(wake_, [this] {
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(wake_, &count, sizeof(count));
+  });
+}
+
+Host::~Host() {
+  stop();
+  close(wake_);
+  close(epoll_);
+}
+
+void Host::watch(int fd, std::function<void()> on_readable) {
+  watched_[fd] = std::move(on_readable);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  checked(epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+}
+
+void Host::unwatch(int fd) {
+  if (watched_.erase(fd) != 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+}
+
+void Host::start() {
+  std::promise<void> known;
+  thread_ = std::thread([this, &known] {
+    thread_id_ = std::this_thread::get_id();
+    known.set_value();
+    run();
+  });
+  known.get_future().wait();
+}
+
+// --- from other threads ---
+
+void Host::wake_thread() {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof(one));
+}
+
+bool Host::post(Job job) {
+  const std::lock_guard guard(lock_);
+  if (closed_) return false;
+  posted_.push_back(std::move(job));
+  if (std::exchange(asleep_, false)) wake_thread();
+  return true;
+}
+
+bool Host::call(std::function<void()> function, std::chrono::milliseconds at_most) {
+  // Held by the job alone: if that is forgotten, the promise is broken.
+  auto promise = std::make_shared<std::promise<void>>();
+  std::future<void> ended = promise->get_future();
+  const bool taken = post([promise = std::move(promise), function = std::move(function)] {
+    function();
+    promise->set_value();
+  });
+  if (!taken || ended.wait_for(at_most) != std::future_status::ready) return false;
+  try {
+    ended.get();
+    return true;
+  } catch (const std::future_error&) {
+    return false;
+  }
+}
+
+void Host::errand_ended(Errand& errand) {
+  const std::lock_guard guard(lock_);
+  ended_.push_back(&errand);
+  if (std::exchange(asleep_, false)) wake_thread();
+}
+
+void Host::stop(const std::function<void()>& unblock) {
+  {
+    const std::lock_guard guard(lock_);
+    stopping_ = closed_ = true;
+    if (std::exchange(asleep_, false)) wake_thread();
+  }
+  if (thread_.joinable()) thread_.join();
+  thread_id_ = {};
+  if (unblock) unblock();
+  disk_.end();
+  errands_.end();
+  scheduler_.drop();
+  // Whoever waits in call() learns that it was in vain.
+  const std::lock_guard guard(lock_);
+  posted_.clear();
+  workers_.clear();
+  idle_.clear();
+}
+
+// --- the host's thread ---
+
+void Host::run() {
+  while (true) {
+    enter();
+    const sim::RunEnd end = scheduler_.run();
+    if (end.kind != sim::RunEnd::Kind::idle) {
+      {
+        const std::lock_guard guard(lock_);
+        closed_ = true;
+      }
+      if (on_broken_) on_broken_(end);
+      return;
+    }
+    {
+      const std::lock_guard guard(lock_);
+      if (stopping_) return;
+    }
+    wait_for_events(end.next_timer);
+  }
+}
+
+// What came from other threads enters the model.
+void Host::enter() {
+  std::deque<Job> posted;
+  std::vector<Errand*> ended;
+  {
+    const std::lock_guard guard(lock_);
+    posted.swap(posted_);
+    ended.swap(ended_);
+  }
+  for (Errand* errand : ended) {
+    errand->done = true;
+    scheduler_.wake(*errand->task);
+  }
+  for (Job& job : posted) begin(std::move(job));
+}
+
+void Host::wait_for_events(TimeNs next_timer) {
+  int timeout = -1;  // ms
+  if (next_timer != sim::RunEnd::kNoTimer) {
+    const TimeNs now = scheduler_.now();
+    const TimeNs rest = next_timer > now ? next_timer - now : 0;
+    timeout = static_cast<int>(std::min<TimeNs>((rest + kNsPerMs - 1) / kNsPerMs, 60'000));
+  }
+  {
+    const std::lock_guard guard(lock_);
+    if (!posted_.empty() || !ended_.empty() || stopping_) timeout = 0;
+    asleep_ = timeout != 0;
+  }
+  epoll_event events[16];
+  const int count = epoll_wait(epoll_, events, std::size(events), timeout);
+  {
+    const std::lock_guard guard(lock_);
+    asleep_ = false;
+  }
+  for (int i = 0; i < count; i++) {
+    const auto found = watched_.find(events[i].data.fd);
+    if (found != watched_.end()) found->second();
+  }
+}
+
+void Host::begin(Job job) {
+  if (!idle_.empty()) {
+    Worker& worker = *idle_.back();
+    idle_.pop_back();
+    worker.job = std::move(job);
+    worker.called = true;
+    scheduler_.wake(*worker.task);
+    return;
+  }
+  Worker& worker = workers_.emplace_back(Worker{*this, std::move(job), true, nullptr});
+  worker.task = &scheduler_.spawn(
+      "worker", false,
+      [](void* arg) {
+        auto& self = *static_cast<Worker*>(arg);
+        self.host.work(self);
+      },
+      &worker);
+}
+
+void Host::work(Worker& worker) {
+  Task& task = *worker.task;
+  while (true) {
+    worker.called = false;
+    task.name = worker.job.name.c_str();
+    task.pid = worker.job.pid;
+    task.fatal_signal = task.signal_pending = false;
+    task.files = nullptr;
+    task.capable = true;
+    worker.job.run();
+    task.name = "worker";
+    worker.job.run = nullptr;  // what it captured goes now
+    idle_.push_back(&worker);
+    while (!worker.called) {
+      scheduler_.block({.kind = "work", .name = "a job", .killable = false, .idle = true});
+    }
+  }
+}
+
+void Host::sleep(std::chrono::milliseconds time) {
+  const TimeNs deadline = scheduler_.now() + static_cast<TimeNs>(time.count()) * kNsPerMs;
+  while (scheduler_.now() < deadline) {
+    scheduler_.block_until({.kind = "sleep", .name = "some time"}, deadline);
+  }
+}
+
+}  // namespace coldread::fuse
