@@ -123,6 +123,7 @@ struct cachefiles_object {
   RefCount ref;
   BitFlags flags;
   Handle<cachefiles_ondemand_info> ondemand;  // null outside on-demand mode
+  uint64_t reads_sent = 0;                    // the model's own: READ requests so far
 
   std::string_view name() const { return {d_name.data(), d_name_len}; }
 };

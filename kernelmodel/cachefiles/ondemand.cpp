@@ -200,6 +200,7 @@ void cachefiles_ondemand_deinit_obj_info(Kernel& k, ObjectHandle object) {
 }
 
 int cachefiles_ondemand_read(Kernel& k, ObjectHandle object, uint64_t pos, uint64_t len) {
+  object->reads_sent++;
   return cachefiles_ondemand_send_req(k, object, CACHEFILES_OP_READ, sizeof(uapi::cachefiles_read),
                                       init_read_req, {pos, len});
 }

@@ -1,6 +1,7 @@
 // The netfs' calls of a task, each on the modelled kernel.
 #include "sim/machine/machine.h"
 #include "sim/machine/model_syscalls.h"
+#include "sim/machine/netfs_read.h"
 
 namespace coldread::sim {
 namespace {
@@ -107,11 +108,7 @@ int64_t ModelSyscalls::issue_write(player::Target target, uint64_t start,
 
 void ModelSyscalls::trust(int cookie, uint64_t start, uint64_t length) {
   const CookieHandle handle = machine_.netfs_.find_cookie(number(cookie));
-  if (!handle) return;
-  Kernel& k = machine_.kernel_;
-  const ObjectHandle object = handle->cache_priv;
-  if (!object || object->file == 0 || k.store.was_written(object->file, start, length)) return;
-  k.log.note(ReportKind::unwritten_data, "a reader was given bytes that nobody wrote");
+  if (handle) netfs_trust(machine_.kernel_, handle, start, length);
 }
 
 int64_t ModelSyscalls::cookie_size(int cookie) {

@@ -4,24 +4,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "sim/machine/netfs_read.h"
+
 namespace coldread::sim {
 namespace {
-
-player::Source source_of(netfs_io_source source) {
-  switch (source) {
-    case NETFS_FILL_WITH_ZEROES:
-      return player::Source::fill_with_zeroes;
-    case NETFS_DOWNLOAD_FROM_SERVER:
-      return player::Source::download_from_server;
-    case NETFS_READ_FROM_CACHE:
-      return player::Source::read_from_cache;
-    case NETFS_INVALID_READ:
-      return player::Source::invalid_read;
-    case NETFS_SOURCE_UNKNOWN:
-      break;
-  }
-  return player::Source::unknown;
-}
 
 netfs_read_from_hole hole_of(scenario::HoleMode hole) {
   switch (hole) {
@@ -203,26 +189,14 @@ int64_t NetfsTable::with_operation(player::Target target, bool write, Io io) {
 int64_t NetfsTable::prepare_read(player::Target target, player::Range range, int64_t i_size,
                                  uint32_t flags, player::PrepareResult* out) {
   return with_operation(target, false, [&](netfs_cache_resources& cres) {
-    uint32_t bits = 0;
-    if ((flags & scenario::kSubrequestOndemand) != 0) bits |= 1u << NETFS_SREQ_ONDEMAND;
-    if ((flags & scenario::kSubrequestCopyToCache) != 0) bits |= 1u << NETFS_SREQ_COPY_TO_CACHE;
-    uint64_t shortened = range.length;
-    const netfs_io_source source = cachefiles_prepare_read(
-        kernel_, cres, static_cast<int64_t>(range.start), &shortened, i_size, &bits, 0);
-    *out = {source_of(source), shortened, 0};
-    if ((bits & 1u << NETFS_SREQ_ONDEMAND) != 0) out->flags |= scenario::kSubrequestOndemand;
-    if ((bits & 1u << NETFS_SREQ_COPY_TO_CACHE) != 0)
-      out->flags |= scenario::kSubrequestCopyToCache;
-    return int64_t{0};
+    return netfs_prepare_read(kernel_, cres, range.start, range.length, i_size, flags, out);
   });
 }
 
 int64_t NetfsTable::cache_read(player::Target target, uint64_t start, std::span<std::byte> data,
                                scenario::HoleMode hole, bool sync) {
   return with_operation(target, false, [&](netfs_cache_resources& cres) {
-    std::fill(data.begin(), data.end(), std::byte{0});  // as fresh pages are
-    return int64_t{
-        cachefiles_read(kernel_, cres, static_cast<int64_t>(start), data, hole_of(hole), sync)};
+    return netfs_cache_read(kernel_, cres, start, data, hole_of(hole), sync);
   });
 }
 

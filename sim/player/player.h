@@ -88,6 +88,7 @@ class TaskPlayer {
 
   // read.cpp: a netfs' read.
   int64_t do_read(const scenario::Step& step);
+  void note_slice(uint64_t position, const PrepareResult& found);
   int64_t read_pages(const scenario::Step& step);
   int64_t read_prepared(const scenario::Step& step, uint64_t position, const PrepareResult& found);
 

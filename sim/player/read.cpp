@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sim/player/player.h"
+#include "sim/player/slices.h"
 
 namespace coldread::player {
 
@@ -51,21 +52,27 @@ int64_t TaskPlayer::read_pages(const Step& step) {
   uint64_t position = round_down(read_from_);
   while (position < end) {
     slice_end_ = std::min(position + slice, end);
-    while (position < slice_end_) {
-      PrepareResult found;
-      const uint64_t wanted = slice_end_ - position;
-      const int64_t ret =
-          syscalls_.prepare_read({step.cookie}, position, wanted, i_size,
-                                 ondemand ? scenario::kSubrequestOndemand : 0, &found);
-      if (ret < 0) return ret;
-      current()["slices"].push_back(
-          {{"source", source_name(found.source)}, {"offset", position}, {"length", found.length}});
-      if (found.length == 0 || found.length > wanted) return -EIO;
-      if (const int64_t got = read_prepared(step, position, found); got < 0) return got;
-      position += found.length;
-    }
+    const int64_t ret = read_slice(
+        position, slice_end_,
+        [&](uint64_t from, uint64_t length, PrepareResult* found) {
+          const int64_t prepared =
+              syscalls_.prepare_read({step.cookie}, from, length, i_size,
+                                     ondemand ? scenario::kSubrequestOndemand : 0, found);
+          if (prepared >= 0) note_slice(from, *found);
+          return prepared;
+        },
+        [&](uint64_t from, const PrepareResult& found) {
+          return read_prepared(step, from, found);
+        });
+    if (ret < 0) return ret;
+    position = slice_end_;
   }
   return 0;
+}
+
+void TaskPlayer::note_slice(uint64_t position, const PrepareResult& found) {
+  current()["slices"].push_back(
+      {{"source", source_name(found.source)}, {"offset", position}, {"length", found.length}});
 }
 
 // Gets one piece from where prepare_read said it is, and digests what of it is delivered.

@@ -47,7 +47,7 @@ TEST_F(KernelLogTest, LinesAreFtracesAndTakenWhole) {
 TEST_F(KernelLogTest, ALineLongerThanTheBufferIsCut) {
   log_.follow();
   log_.emit("event", "a=1");
-  EXPECT_EQ(take(20), "          <idle>-0  \n");
+  EXPECT_EQ(take(20), "          <idle>-0 \n");
   EXPECT_TRUE(log_.empty());
 }
 

@@ -1,0 +1,221 @@
+// Messages, one after the other, and files behind them.
+#include "fuse/mount/blob_daemon.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "kernelmodel/cachefiles/internal.h"
+
+namespace coldread::fuse {
+namespace {
+
+// A file name that leads nowhere else.
+bool is_plain(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+}
+
+// A regular file, for reading, and its size; or a negative errno.
+int open_regular(const char* path, uint64_t* size) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return -errno;
+  struct stat attributes = {};
+  if (fstat(fd, &attributes) < 0 || !S_ISREG(attributes.st_mode)) {
+    close(fd);
+    return -ENOENT;
+  }
+  *size = static_cast<uint64_t>(attributes.st_size);
+  return fd;
+}
+
+// All of it, with zeros behind the end; false: it could not be read.
+bool read_all(int fd, std::span<std::byte> data, uint64_t offset) {
+  while (!data.empty()) {
+    const ssize_t got = pread(fd, data.data(), data.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return false;
+    if (got == 0) break;
+    data = data.subspan(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
+  }
+  std::fill(data.begin(), data.end(), std::byte{0});
+  return true;
+}
+
+}  // namespace
+
+BlobDaemon::BlobDaemon(Host& host, Kernel& kernel, std::string blobs)
+    : host_(host),
+      kernel_(kernel),
+      blobs_(std::move(blobs)),
+      files_(kernel, 3, std::numeric_limits<int>::max()),
+      ended_(kernel.scheduler, "the built-in daemon's end") {}
+
+BlobDaemon::~BlobDaemon() {
+  for (const auto& [id, object] : objects_)
+    if (object.blob >= 0) close(object.blob);
+}
+
+int BlobDaemon::start(const std::string& directory) {
+  kernel_.scheduler.current()->files = &files_;
+  FileHandle file;
+  if (const int error = cachefiles_daemon_open(kernel_, O_RDWR, &file); error < 0) return error;
+  device_ = get_unused_fd_flags(kernel_, 0);
+  fd_install(kernel_, device_, file);
+  Reader& first = readers_.emplace_back(Reader{*this, {}, {}, {}, nullptr});
+  for (const std::string& command : {"dir " + directory, std::string("bind ondemand")}) {
+    first.text = command;
+    if (const int error = say(&first.text); error < 0) {
+      close_fd(kernel_, device_);
+      return error;
+    }
+  }
+  while (readers_.size() < kFibers) readers_.emplace_back(Reader{*this, {}, {}, {}, nullptr});
+  for (Reader& reader : readers_) {
+    serving_++;
+    host_.post({[this, &reader] { serve(reader); }, "daemon", 0});
+  }
+  return 0;
+}
+
+void BlobDaemon::stop() {
+  if (std::exchange(stopping_, true) || device_ < 0) return;
+  for (const Reader& reader : readers_)
+    if (reader.task != nullptr) kernel_.scheduler.kill(*reader.task);
+  ended_.wait_event([this] { return serving_ == 0; });
+  exit_files(kernel_, files_);
+}
+
+FetchCounts BlobDaemon::counts(const std::string& object) const {
+  const auto found = counts_.find(object);
+  return found != counts_.end() ? found->second : FetchCounts();
+}
+
+// Writes a command to the device: 0 or a negative errno.
+int BlobDaemon::say(std::string* text) {
+  const ssize_t ret = sys_write(kernel_, device_, std::as_bytes(std::span(*text)));
+  return static_cast<int>(std::min<ssize_t>(ret, 0));
+}
+
+void BlobDaemon::serve(Reader& reader) {
+  reader.task = kernel_.scheduler.current();
+  reader.task->files = &files_;
+  while (!stopping_) {
+    const std::span<std::byte> room = reader.buffer.get(kMessageBuffer);
+    const ssize_t got = sys_read(kernel_, device_, {room.data(), room.size(), false});
+    if (got == 0) {
+      sys_poll(kernel_, device_, POLLIN, kForever);
+    } else if (got > 0) {
+      if (auto decoded = player::decode_message(room.first(static_cast<size_t>(got)))) {
+        reader.message = std::move(*decoded);
+        answer(reader);
+      }
+    } else if (got == -EIO) {
+      break;  // the cache is dead
+    }
+  }
+  reader.task = nullptr;
+  serving_--;
+  ended_.wake_up_all();
+}
+
+void BlobDaemon::answer(Reader& reader) {
+  switch (reader.message.opcode) {
+    case player::kOpOpen:
+      return answer_open(reader);
+    case player::kOpRead:
+      return answer_read(reader);
+    default:
+      return answer_close(reader);
+  }
+}
+
+// Finds the blob of an object: its descriptor, or a negative errno.
+int BlobDaemon::open_blob(Reader& reader, Object& object) {
+  const player::Message& message = reader.message;
+  const std::string_view key(reinterpret_cast<const char*>(message.cookie_key.data()),
+                             message.cookie_key.size());
+  if (!is_plain(key)) return -ENOENT;
+  uint64_t* const size = &object.size;
+  int fd = -ENOENT;
+  if (is_plain(message.volume_key)) {
+    reader.text = fmt::format("{}/{}/{}", blobs_, message.volume_key, key);
+    const char* const path = reader.text.c_str();
+    fd = offload(host_.disk(), [path, size] { return open_regular(path, size); });
+  }
+  if (fd != -ENOENT && fd != -ENOTDIR) return fd;
+  reader.text = fmt::format("{}/{}", blobs_, key);
+  const char* const path = reader.text.c_str();
+  return offload(host_.disk(), [path, size] { return open_regular(path, size); });
+}
+
+void BlobDaemon::answer_open(Reader& reader) {
+  const player::Message& message = reader.message;
+  Object& object = objects_[message.object_id];
+  object.fd = message.fd;
+  object.users = 1;
+  object.name = message.volume_key + "/";
+  object.name.append(reinterpret_cast<const char*>(message.cookie_key.data()),
+                     message.cookie_key.size());
+  object.blob = open_blob(reader, object);
+  const int64_t size = object.blob < 0 ? object.blob : static_cast<int64_t>(object.size);
+  reader.text = fmt::format("copen {},{}", message.msg_id, size);
+  if (say(&reader.text) < 0 || object.blob < 0) object.closed = true;
+  put(message.object_id);
+}
+
+// Writes the wanted range in whole blocks, as far as the blob has any, and completes the READ.
+void BlobDaemon::answer_read(Reader& reader) {
+  const player::Message& message = reader.message;
+  const auto found = objects_.find(message.object_id);
+  if (found == objects_.end()) return;
+  Object& object = found->second;
+  object.users++;
+  FetchCounts& counts = counts_[object.name];
+  counts.holes++;
+  const uint64_t blob_end = round_up(object.size, kPageSize);
+  uint64_t position = std::min(round_down(message.off, kPageSize), blob_end);
+  const uint64_t end = message.length < blob_end - position
+                           ? std::min(blob_end, round_up(message.off + message.length, kPageSize))
+                           : blob_end;
+  while (position < end) {
+    const std::span<std::byte> data = reader.buffer.get(std::min(end - position, kPiece));
+    const int blob = object.blob;
+    if (!offload(host_.disk(), [=] { return read_all(blob, data, position); })) break;
+    const ssize_t written = sys_pwrite(kernel_, object.fd, UserData(data), static_cast<int64_t>(position));
+    if (written <= 0) break;
+    position += static_cast<uint64_t>(written);
+    counts.bytes += static_cast<uint64_t>(written);
+  }
+  // Whatever came of it: the reader looks for itself.
+  sys_ioctl(kernel_, object.fd, CACHEFILES_IOC_READ_COMPLETE, message.msg_id);
+  put(message.object_id);
+}
+
+void BlobDaemon::answer_close(Reader& reader) {
+  const auto found = objects_.find(reader.message.object_id);
+  if (found == objects_.end()) return;
+  found->second.users++;
+  found->second.closed = true;
+  put(reader.message.object_id);
+}
+
+// Ends a use of the object; the last one, once it is closed, closes its files.
+void BlobDaemon::put(uint32_t id) {
+  const auto found = objects_.find(id);
+  Object& object = found->second;
+  if (--object.users > 0 || !object.closed) return;
+  const int fd = object.fd;
+  const int blob = object.blob;
+  objects_.erase(found);
+  close_fd(kernel_, fd);
+  if (blob >= 0) offload(host_.disk(), [blob] { close(blob); });
+}
+
+}  // namespace coldread::fuse

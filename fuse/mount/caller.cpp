@@ -1,0 +1,57 @@
+// Lines of /proc/PID/status.
+#include "fuse/mount/caller.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+namespace coldread::fuse {
+namespace {
+
+constexpr unsigned kCapSysAdmin = 21;
+
+std::ifstream proc_file(uint32_t pid, const char* name) {
+  return std::ifstream("/proc/" + std::to_string(pid) + "/" + name);
+}
+
+// The number behind `key`, ORed over all lines that begin with one of two keys.
+uint64_t number_behind(std::ifstream& status, const std::string& key, const std::string& other,
+                       int base) {
+  uint64_t result = 0;
+  for (std::string line; std::getline(status, line);) {
+    for (const std::string& wanted : {key, other}) {
+      if (line.rfind(wanted, 0) == 0)
+        result |= std::strtoull(line.c_str() + wanted.size(), nullptr, base);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+bool fatal_signal_pending(uint32_t pid) {
+  if (pid == 0) return true;
+  std::ifstream status = proc_file(pid, "status");
+  if (!status) return true;
+  // The kernel marks SIGKILL as pending for each thread of a process that any signal is to end.
+  return (number_behind(status, "SigPnd:", "ShdPnd:", 16) >> (SIGKILL - 1) & 1) != 0;
+}
+
+bool may_administrate(uint32_t pid) {
+  std::ifstream status = proc_file(pid, "status");
+  if (!status) return false;
+  const auto own = static_cast<uint64_t>(getpid());
+  if (number_behind(status, "Tgid:", "Tgid:", 10) == own) return true;
+  status.clear();
+  status.seekg(0);
+  return (number_behind(status, "CapEff:", "CapEff:", 16) >> kCapSysAdmin & 1) != 0;
+}
+
+std::string command_of(uint32_t pid) {
+  std::ifstream file = proc_file(pid, "comm");
+  std::string name;
+  return std::getline(file, name) ? name : "?";
+}
+
+}  // namespace coldread::fuse

@@ -1,0 +1,20 @@
+// What /proc tells of a thread that waits for one of our answers.
+//
+// Each reads files of /proc, which does not wait for our own mount. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace coldread::fuse {
+
+// fatal_signal_pending(): SIGKILL, or a signal that ends the process, is on its way to it; or it is
+// gone. FUSE says that a signal came, not which. `pid` 0 (it is in another pid namespace): true.
+bool fatal_signal_pending(uint32_t pid);
+
+// It has CAP_SYS_ADMIN, or is of this very process. Without such a thread: false.
+bool may_administrate(uint32_t pid);
+
+std::string command_of(uint32_t pid);  // "cat"; "?" if it is gone
+
+}  // namespace coldread::fuse

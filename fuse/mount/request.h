@@ -1,0 +1,84 @@
+// One request of the FUSE file system: who wants what, and the answer.
+//
+// Everything a handler needs is copied into it, since libfuse uses its buffer again at once; and it
+// outlives the handler's stack. Thread rules: the host's thread. Exactly one answer is given; more
+// are ignored.
+#pragma once
+
+#define FUSE_USE_VERSION 312
+#include <fuse3/fuse_lowlevel.h>
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "kernelmodel/ports/scheduler.h"
+#include "sim/player/aligned_buffer.h"
+
+namespace coldread::fuse {
+
+class Node;
+
+// How a file is opened: FOPEN_* of <linux/fuse.h>, of which libfuse knows but a few.
+struct OpenReply {
+  uint64_t handle = 0;
+  uint32_t flags = 0;
+};
+
+class Request {
+ public:
+  using Handler = void (Node::*)(Request&);
+
+  Request(fuse_req_t request, const char* operation, Handler what);
+  ~Request();
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  // --- what is wanted; what is not part of the operation is 0 or empty ---
+  const char* const operation;  // "read"
+  const Handler handler;
+  uint64_t serial = 0;
+  uint32_t pid = 0;  // of the thread that calls, in our pid namespace; 0: not in it, or the kernel
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  fuse_ino_t ino = 0;
+  std::string name;
+  player::AlignedBuffer data;  // written, or to be read
+  size_t size = 0;             // bytes
+  int64_t offset = 0;          // bytes
+  int flags = 0;               // O_*; setattr: which attributes
+  uint64_t handle = 0;
+  int whence = 0;
+  uint32_t command = 0;
+  uint64_t argument = 0;  // of an ioctl; FORGET: how many lookups
+  fuse_pollhandle* poll_handle = nullptr;
+
+  // --- who works on it ---
+  std::shared_ptr<Node> node;
+  Task* task = nullptr;
+  TimeNs since = 0;
+  bool interrupted = false;  // somebody looks after its signals
+
+  // --- answers ---
+  bool answered() const { return request_ == nullptr; }
+  void error(int errno_or_0);  // positive
+  void entry(fuse_ino_t inode, const struct stat& attributes, double entry_timeout,
+             double attribute_timeout);
+  void attributes(const struct stat& attributes, double timeout);
+  bool open(const OpenReply& reply);  // false: nobody is there any more; there will be no RELEASE
+  void bytes(std::span<const std::byte> data);
+  void written(size_t bytes);
+  void position(int64_t offset);
+  void poll(uint32_t events);
+  void ioctl(int result);
+  void nothing();  // FORGET
+
+  fuse_req_t raw() const { return request_; }
+
+ private:
+  fuse_req_t take();
+
+  fuse_req_t request_;
+};
+
+}  // namespace coldread::fuse

@@ -1,0 +1,243 @@
+// The tree, and requests on their way through it.
+#include "fuse/mount/server.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "fuse/mount/caller.h"
+#include "fuse/mount/text_files.h"
+#include "kernelmodel/fscache/proc.h"
+
+namespace coldread::fuse {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+Server::Server(Host& host, Kernel& kernel, KernelLog& log)
+    : host_(host),
+      kernel_(kernel),
+      log_(log),
+      nodes_(geteuid(), getegid()),
+      session_(
+          host, [this](std::unique_ptr<Request> request) { submit(std::move(request)); },
+          [this](uint64_t serial) { interrupted(serial); }) {
+  build_tree();
+}
+
+void Server::build_tree() {
+  // A server that is not root's serves nobody but its user, who may use the device.
+  const bool root = geteuid() == 0;
+  device_ = std::make_shared<Device>(kernel_, [this, root](const Request& request) {
+    const uint32_t pid = request.pid;
+    return !root || offload(host_.errands(), [pid] { return may_administrate(pid); });
+  });
+  volumes_ = std::make_shared<Volumes>(kernel_);
+  const auto directory = [this] {
+    auto made = std::make_shared<FixedDirectory>();
+    nodes_.add(made);
+    return made;
+  };
+  auto top = std::make_shared<FixedDirectory>();
+  top->inode = FUSE_ROOT_ID;
+  nodes_.add(top);
+  device_->inode = kDeviceInode;
+  auto anon = std::make_shared<AnonDirectory>(*device_);
+  auto trace_pipe = std::make_shared<TracePipe>(kernel_.scheduler, log_);
+  auto requests =
+      std::make_shared<TextFile>([this](std::string* text) { return list_requests(text); });
+  for (const std::shared_ptr<Node>& node :
+       std::initializer_list<std::shared_ptr<Node>>{device_, anon, volumes_, trace_pipe, requests})
+    nodes_.add(node);
+
+  const auto fscache = directory();
+  for (const char* name : {"caches", "cookies", "stats", "volumes"}) {
+    auto file = std::make_shared<TextFile>(
+        [this, name](std::string* text) { return fscache_proc_read(kernel_, name, text); });
+    nodes_.add(file);
+    fscache->add(name, std::move(file));
+  }
+  const auto dev = directory(), proc = directory(), fs = directory();
+  fs->add("fscache", fscache);
+  proc->add("fs", fs);
+  dev->add("anon", std::move(anon));
+  dev->add("cachefiles", device_);
+  top->add("dev", dev);
+  top->add("proc", proc);
+  top->add("requests", std::move(requests));
+  top->add("trace_pipe", std::move(trace_pipe));
+  top->add("volumes", volumes_);
+}
+
+Status Server::start(const std::string& mountpoint, std::function<void()> on_end) {
+  mountpoint_ = mountpoint;
+  on_end_ = std::move(on_end);
+  const auto end = [this] {
+    if (on_end_) on_end_();
+  };
+  host_.on_broken([this, end](const sim::RunEnd& run_end) {
+    broken_ = fmt::format("{}: {} (task {})", report_kind_name(run_end.report), run_end.text,
+                          run_end.task);
+    // No fiber runs any more, so nobody else would answer.
+    disconnect();
+    end();
+  });
+  const Status mounted = session_.mount(mountpoint, end);
+  if (!mounted) return mounted;
+  started_ = true;
+  host_.start();
+  return Nothing{};
+}
+
+int Server::serve_blobs(const std::string& cache_directory, const std::string& blobs) {
+  daemon_ = std::make_unique<BlobDaemon>(host_, kernel_, blobs);
+  return daemon_->start(cache_directory);
+}
+
+// --- requests -----------------------------------------------------------------------------------
+
+Request* Server::find(uint64_t serial) const {
+  const auto found = requests_.find(serial);
+  return found != requests_.end() ? found->second.get() : nullptr;
+}
+
+void Server::submit(std::unique_ptr<Request> request) {
+  const uint64_t serial = ++last_serial_;
+  request->serial = serial;
+  request->since = kernel_.scheduler.now();
+  const uint32_t pid = request->pid;
+  Session::watch_signals(*request);
+  requests_[serial] = std::move(request);
+  const bool taken = host_.post({[this, serial] { serve(serial); },
+                                 log_.enabled() ? command_of(pid) : std::string("reader"), pid});
+  if (!taken) requests_.erase(serial);  // which answers it
+}
+
+void Server::serve(uint64_t serial) {
+  Request& request = *find(serial);
+  request.task = kernel_.scheduler.current();
+  request.node = nodes_.find(request.ino);
+  if (request.node != nullptr)
+    (request.node.get()->*request.handler)(request);
+  else if (request.handler == &Node::forget)
+    request.nothing();
+  else
+    request.error(ENOENT);
+  requests_.erase(serial);
+}
+
+// The job is posted behind the request's own, so that has begun.
+void Server::interrupted(uint64_t serial) {
+  host_.post([this, serial] { look_after_signals(serial); });
+}
+
+// FUSE tells of the first signal alone: until the request is answered somebody looks for a fatal
+// one.
+void Server::look_after_signals(uint64_t serial) {
+  Request* request = find(serial);
+  if (request == nullptr || request->interrupted) return;
+  request->interrupted = true;
+  const uint32_t pid = request->pid;
+  for (milliseconds pause(10);; pause = std::min(2 * pause, milliseconds(1000))) {
+    const bool fatal = offload(host_.errands(), [pid] { return fatal_signal_pending(pid); });
+    request = find(serial);
+    if (request == nullptr || request->task == nullptr) return;
+    if (fatal) {
+      kernel_.scheduler.kill(*request->task);
+      return;
+    }
+    if (pause == milliseconds(10)) signal_wake_up(kernel_, *request->task);
+    host_.sleep(pause);
+    if (find(serial) == nullptr) return;
+  }
+}
+
+int Server::list_requests(std::string* text) {
+  *text += fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9}  {:<32} {}\n", "PID", "COMMAND",
+                       "CALL", "OFFSET", "LENGTH", "SECONDS", "WAITS FOR", "FILE");
+  const TimeNs now = kernel_.scheduler.now();
+  for (const auto& [serial, request] : requests_) {
+    if (request->task == nullptr || request->task->state != TaskState::waiting) continue;
+    const WaitReason& reason = request->task->waiting;
+    *text += fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9.3f}  {:<32} {}\n", request->pid,
+                         command_of(request->pid), request->operation, request->offset,
+                         request->size, static_cast<double>(now - request->since) / 1e9,
+                         fmt::format("{} {}", reason.kind, reason.name),
+                         request->node != nullptr ? request->node->path() : "");
+  }
+  *text += fmt::format("\n{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  {}\n", "ID", "MESSAGE", "OBJECT",
+                       "STATE", "OFFSET", "LENGTH", "FILE");
+  kernel_.cachefiles.cache_pool.for_each_live([&](CachefilesHandle cache) {
+    XArray<cachefiles_req>::Cursor cursor(cache->reqs);
+    for (cachefiles_req* req = cursor.find(UINT64_MAX); req != nullptr;
+         req = cursor.next(UINT64_MAX)) {
+      constexpr const char* kNames[] = {"OPEN", "CLOSE", "READ"};
+      const bool read = req->msg.opcode == CACHEFILES_OP_READ;
+      const ObjectHandle object = req->object;
+      const std::span<const std::byte> key = object->cookie->key_bytes();
+      *text +=
+          fmt::format("{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  volumes/{}/{}\n", cursor.index(),
+                      kNames[std::min<uint32_t>(req->msg.opcode, 2)], object->ondemand->ondemand_id,
+                      cursor.get_mark(CACHEFILES_REQ_NEW) ? "unread" : "delivered",
+                      read ? req->msg.read.off : 0, read ? req->msg.read.len : 0,
+                      object->volume->vcookie->key_text(),
+                      std::string_view(reinterpret_cast<const char*>(key.data()), key.size()));
+    }
+  });
+  return 0;
+}
+
+std::string Server::report() const {
+  std::string text = fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14}  {}\n", "hits", "misses",
+                                 "holes", "read", "fetched", "object");
+  for (const auto& [name, counts] : volumes_->counts()) {
+    const FetchCounts fetched = daemon_ ? daemon_->counts(name) : FetchCounts();
+    text += fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14}  {}{}\n", counts->hits, counts->misses,
+                        fetched.holes, counts->bytes, fetched.bytes, name,
+                        counts->errors != 0 ? fmt::format(" ({} errors)", counts->errors) : "");
+  }
+  return text;
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+bool Server::wait_until_quiet(milliseconds at_most, const std::function<bool()>& quiet) {
+  const TimeNs deadline = kernel_.scheduler.now() + static_cast<TimeNs>(at_most.count()) * kNsPerMs;
+  while (!quiet()) {
+    if (kernel_.scheduler.now() >= deadline) return false;
+    host_.sleep(milliseconds(2));
+  }
+  return true;
+}
+
+void Server::shut_down() {
+  session_.stop_reading();
+  if (daemon_) daemon_->stop();
+  device_->close_all();
+  for (const auto& [serial, request] : requests_)
+    if (request->task != nullptr) kernel_.scheduler.kill(*request->task);
+  // A reader that goes on must not find its cookie gone.
+  if (!wait_until_quiet(seconds(3), [this] { return requests_.empty(); })) return;
+  volumes_->relinquish_all();
+  wait_until_quiet(seconds(3), [this] {
+    return kernel_.fscache.cookie_pool.live() == 0 && kernel_.fscache.volume_pool.live() == 0 &&
+           kernel_.cachefiles.cache_pool.live() == 0;
+  });
+}
+
+// Helpers may still be at work on requests, which therefore stay.
+void Server::disconnect() {
+  for (const auto& [serial, request] : requests_) request->error(ENOTCONN);
+  session_.close();
+}
+
+void Server::stop() {
+  if (!started_) return;
+  started_ = false;
+  host_.call([this] { shut_down(); }, seconds(10));
+  host_.stop([this] { disconnect(); });
+  requests_.clear();
+}
+
+}  // namespace coldread::fuse

@@ -1,0 +1,59 @@
+// The connection to FUSE: mounts, reads requests in order, hands them on.
+//
+// Requests are read on the host's thread, one after the other: with several readers a RELEASE and
+// the next OPEN change places. Thread rules: mount() and close() while the host does not run, the
+// rest on its thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "fuse/host/host.h"
+#include "fuse/mount/request.h"
+#include "sim/result.h"
+
+namespace coldread::fuse {
+
+class Session {
+ public:
+  // Receives each request, on the host's thread and no fiber.
+  using Submit = std::function<void(std::unique_ptr<Request>)>;
+  // Somebody who waits for the request of that serial number got a signal; not on a fiber either.
+  using Interrupt = std::function<void(uint64_t serial)>;
+
+  Session(Host& host, Submit submit, Interrupt interrupt)
+      : host_(host), submit_(std::move(submit)), interrupt_(std::move(interrupt)) {}
+  ~Session() { close(); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // The error says what to do about it. `on_end` is called on the host's thread when somebody has
+  // unmounted the file system.
+  Status mount(const std::string& mountpoint, std::function<void()> on_end);
+
+  // Signals that reach whoever waits for `request` are told. Before it is answered.
+  static void watch_signals(const Request& request);
+
+  // No request is read any more.
+  void stop_reading();
+
+  // Ends the connection, so that whoever waits for an answer gets an error, and unmounts. Every
+  // Request must have been answered.
+  void close();
+
+ private:
+  void receive();
+
+  Host& host_;
+  Submit submit_;
+  Interrupt interrupt_;
+  std::function<void()> on_end_;
+  fuse_session* session_ = nullptr;
+  fuse_buf buffer_{};
+  int fd_ = -1;
+
+  friend struct Operations;
+};
+
+}  // namespace coldread::fuse
