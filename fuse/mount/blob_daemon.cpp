@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "kernelmodel/cachefiles/internal.h"
 
@@ -65,16 +66,20 @@ BlobDaemon::~BlobDaemon() {
 int BlobDaemon::start(const std::string& directory) {
   kernel_.scheduler.current()->files = &files_;
   FileHandle file;
-  if (const int error = cachefiles_daemon_open(kernel_, O_RDWR, &file); error < 0) return error;
+  if (const int busy = cachefiles_daemon_open(kernel_, O_RDWR, &file); busy < 0) return busy;
   device_ = get_unused_fd_flags(kernel_, 0);
   fd_install(kernel_, device_, file);
   Reader& first = readers_.emplace_back(Reader{*this, {}, {}, {}, nullptr});
-  for (const std::string& command : {"dir " + directory, std::string("bind ondemand")}) {
-    first.text = command;
-    if (const int error = say(&first.text); error < 0) {
-      close_fd(kernel_, device_);
-      return error;
-    }
+  first.text = "dir " + directory;
+  int error = say(&first.text);
+  if (error == 0) {
+    first.text = "bind ondemand";
+    error = say(&first.text);
+  }
+  if (error < 0) {
+    exit_files(kernel_, files_);
+    device_ = -1;
+    return error;
   }
   while (readers_.size() < kFibers) readers_.emplace_back(Reader{*this, {}, {}, {}, nullptr});
   for (Reader& reader : readers_) {
@@ -95,6 +100,19 @@ void BlobDaemon::stop() {
 FetchCounts BlobDaemon::counts(const std::string& object) const {
   const auto found = counts_.find(object);
   return found != counts_.end() ? found->second : FetchCounts();
+}
+
+void BlobDaemon::look_for_blobs() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const auto files_of = [&](const fs::path& directory, const std::string& volume) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory, error))
+      if (entry.is_regular_file(error)) found_[volume].push_back(entry.path().filename());
+    if (found_.contains(volume)) std::sort(found_[volume].begin(), found_[volume].end());
+  };
+  for (const fs::directory_entry& entry : fs::directory_iterator(blobs_, error))
+    if (entry.is_directory(error)) files_of(entry.path(), entry.path().filename());
+  if (!found_.contains("blobs")) files_of(blobs_, "blobs");
 }
 
 // Writes a command to the device: 0 or a negative errno.
@@ -188,7 +206,8 @@ void BlobDaemon::answer_read(Reader& reader) {
     const std::span<std::byte> data = reader.buffer.get(std::min(end - position, kPiece));
     const int blob = object.blob;
     if (!offload(host_.disk(), [=] { return read_all(blob, data, position); })) break;
-    const ssize_t written = sys_pwrite(kernel_, object.fd, UserData(data), static_cast<int64_t>(position));
+    const ssize_t written =
+        sys_pwrite(kernel_, object.fd, UserData(data), static_cast<int64_t>(position));
     if (written <= 0) break;
     position += static_cast<uint64_t>(written);
     counts.bytes += static_cast<uint64_t>(written);

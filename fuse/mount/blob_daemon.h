@@ -11,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "fuse/host/host.h"
 #include "kernelmodel/kernel/kernel.h"
@@ -36,6 +37,10 @@ class BlobDaemon {
   int start(const std::string& directory);
   // Closes everything; may wait.
   void stop();
+
+  // Looks which volumes and cookies there are blobs for; on a helper thread.
+  void look_for_blobs();
+  const std::map<std::string, std::vector<std::string>>& blobs() const { return found_; }
 
   FetchCounts counts(const std::string& object) const;  // "<volume>/<cookie>"
 
@@ -81,6 +86,7 @@ class BlobDaemon {
   WaitQueue ended_;
   std::map<uint32_t, Object> objects_;  // by id
   std::map<std::string, FetchCounts> counts_;
+  std::map<std::string, std::vector<std::string>> found_;  // by volume
 };
 
 }  // namespace coldread::fuse

@@ -18,6 +18,14 @@ constexpr size_t kFdInMessage = 16 + 8;   // of cachefiles_open::fd
 constexpr uint32_t kDeviceFlags = FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH;
 constexpr uint32_t kAnonFlags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
 
+// Commands that look from the caller's working directory.
+bool names_files(Request& request) {
+  const std::string_view text(reinterpret_cast<const char*>(request.data.current().data()),
+                              request.size);
+  return text.starts_with("cull") || text.starts_with("inuse") || text.starts_with("dir") ||
+         text.starts_with("bind");
+}
+
 void answer(Request& request, ssize_t result) {
   if (result < 0)
     request.error(static_cast<int>(-result));
@@ -73,7 +81,8 @@ void Device::read(Request& request) {
   }
   const std::span<std::byte> message = out.first(static_cast<size_t>(got));
   uapi::cachefiles_msg header{};
-  const bool is_message = file_ && cachefiles_in_ondemand_mode(cache()) && message.size() >= sizeof(header);
+  const bool is_message =
+      file_ && cachefiles_in_ondemand_mode(cache()) && message.size() >= sizeof(header);
   if (is_message) std::memcpy(&header, message.data(), sizeof(header));
   if (is_message && header.opcode == CACHEFILES_OP_OPEN) {
     int32_t fd = -1;
@@ -94,8 +103,11 @@ void Device::write(Request& request) {
   }
   const FileHandle file = file_;
   file->count.get();
+  Task& task = *kernel_.scheduler.current();
+  if (working_directory_ && names_files(request)) task.cwd = working_directory_(request.pid);
   const ssize_t result =
       file->ops->write(kernel_, file, {request.data.current().data(), request.size});
+  if (const InodeNumber cwd = std::exchange(task.cwd, 0); cwd != 0) kernel_.store.put(cwd);
   fput(kernel_, file);
   answer(request, result);
 }

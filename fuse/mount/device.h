@@ -74,6 +74,12 @@ class Device final : public Node {
   // `capable`: whether whoever opens the device has CAP_SYS_ADMIN; may wait.
   Device(Kernel& kernel, std::function<bool(const Request&)> capable);
 
+  // Gives the working directory of a process, in which it culls, with a reference; 0: none. May
+  // wait.
+  void use_working_directories(std::function<InodeNumber(uint32_t pid)> of) {
+    working_directory_ = std::move(of);
+  }
+
   // --- for whoever is no client of the mount ---
 
   // As the kernel's read() of the device by the process of `files`: a message, into `buffer`, or
@@ -111,6 +117,7 @@ class Device final : public Node {
 
   Kernel& kernel_;
   const std::function<bool(const Request&)> capable_;
+  std::function<InodeNumber(uint32_t pid)> working_directory_;
   files_struct client_files_;  // where OPEN's fds live for an instant
   FileHandle file_;            // null: not open
   std::map<uint32_t, std::shared_ptr<AnonFile>> anon_;

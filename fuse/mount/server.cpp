@@ -92,7 +92,15 @@ Status Server::start(const std::string& mountpoint, std::function<void()> on_end
 
 int Server::serve_blobs(const std::string& cache_directory, const std::string& blobs) {
   daemon_ = std::make_unique<BlobDaemon>(host_, kernel_, blobs);
-  return daemon_->start(cache_directory);
+  if (const int error = daemon_->start(cache_directory); error < 0) return error;
+  offload(host_.disk(), [this] { daemon_->look_for_blobs(); });
+  for (const auto& [volume, names] : daemon_->blobs()) {
+    const std::shared_ptr<Volume> made = volumes_->make(volume);
+    if (!made) continue;
+    made->offer(names);
+    host_.post([made] { made->acquire(); });
+  }
+  return 0;
 }
 
 // --- requests -----------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ class Server {
   Device& device() { return *device_; }
 
   Volumes& volumes() { return *volumes_; }
-  // The built-in daemon, which then has the device; on a fiber. 0 or a negative errno.
+  // The built-in daemon, which then has the device; on a fiber. 0 or a negative errno. A volume is
+  // made for each directory in `blobs`, and one named "blobs" for the files there.
   int serve_blobs(const std::string& cache_directory, const std::string& blobs);
   // Hits, misses and holes of each object; on a fiber.
   std::string report() const;

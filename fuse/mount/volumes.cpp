@@ -129,6 +129,9 @@ void Volume::unlink(Request& request) {
 std::vector<DirectoryEntry> Volume::list() {
   std::vector<DirectoryEntry> result;
   for (const auto& [name, cookie] : cookies_) result.push_back({name, cookie->inode, S_IFREG});
+  constexpr fuse_ino_t kNotKnownYet = UINT32_MAX;  // as libfuse has it
+  for (const std::string& name : offered_)
+    if (!cookies_.contains(name)) result.push_back({name, kNotKnownYet, S_IFREG});
   return result;
 }
 

@@ -70,6 +70,8 @@ class Volume final : public Node, public std::enable_shared_from_this<Volume> {
   const std::string& name() const { return name_; }
   void acquire();
   std::shared_ptr<Cookie> find_or_make(const std::string& name, bool* made);
+  // Names that a listing shows although nobody has looked them up.
+  void offer(std::vector<std::string> names) { offered_ = std::move(names); }
 
   std::string path() const override { return "volumes/" + name_; }
   Attributes attributes() override { return {S_IFDIR | 0755, 0, 3600}; }
@@ -92,6 +94,7 @@ class Volume final : public Node, public std::enable_shared_from_this<Volume> {
   WaitQueue settled_;
   std::map<std::string, std::shared_ptr<Cookie>> cookies_;
   std::vector<std::shared_ptr<Cookie>> unlinked_;  // and still open
+  std::vector<std::string> offered_;
 };
 
 // volumes/<volume>/<cookie>.

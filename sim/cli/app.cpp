@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kAbout =
     "Linux's cachefiles on-demand read mode as an ordinary program.\n"
-    "Replays scenarios on the model of that kernel code, and on the real kernel.\n";
+    "Replays scenarios on the model of that kernel code, and on the real kernel; serves it as a "
+    "mount.\n";
 
 constexpr const char* kFooter =
     "Exit codes: 0 passed, 1 a wrong answer, 2 usage or bad input, 3 a broken invariant, 4 a "
@@ -46,6 +47,8 @@ int parse_and_run(int argc, char** argv) {
   add_record(app, action);
   add_profiles(app, action);
   add_schema(app, action);
+  add_serve(app, action);
+  add_umount(app, action);
   add_doctor(app, action);
   try {
     app.parse(argc, argv);

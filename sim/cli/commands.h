@@ -13,6 +13,8 @@ void add_run(CLI::App& app, Action& action);
 void add_record(CLI::App& app, Action& action);
 void add_profiles(CLI::App& app, Action& action);
 void add_schema(CLI::App& app, Action& action);
+void add_serve(CLI::App& app, Action& action);
+void add_umount(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 }  // namespace coldread::cli

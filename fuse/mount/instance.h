@@ -1,0 +1,46 @@
+// Everything behind one mount, put together: host, cache on a real directory, kernel, server.
+//
+// Thread rules and lifetime: those of Server.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "fuse/mount/server.h"
+#include "fuse/store/directory_store.h"
+
+namespace coldread::fuse {
+
+struct InstanceOptions {
+  Profile profile;
+  std::string cache;                       // an existing directory, absolute
+  std::string mountpoint;                  // another
+  std::function<void()> on_end = nullptr;  // as Server::start()'s
+  KernelLog::OnPrintk on_printk = nullptr;
+};
+
+class Instance {
+ public:
+  // Mounted and served when it returns.
+  static Result<std::unique_ptr<Instance>> start(InstanceOptions options);
+  ~Instance() { server_.stop(); }
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  Host& host() { return *host_; }
+  Server& server() { return server_; }
+  DirectoryStore& store() { return *store_; }
+
+ private:
+  Instance(std::unique_ptr<Host> host, std::unique_ptr<DirectoryStore> store,
+           InstanceOptions& options);
+
+  std::unique_ptr<Host> host_;
+  std::unique_ptr<DirectoryStore> store_;
+  KernelLog log_;
+  Kernel kernel_;
+  Server server_;
+};
+
+}  // namespace coldread::fuse
