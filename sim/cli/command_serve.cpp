@@ -83,8 +83,8 @@ int serve(const ServeRequest& request) {
                     "`coldread umount` cleans up)");
   std::string blobs;
   if (!request.daemon.empty()) {
-    blobs = request.daemon.substr(kServeBlobs.size());
-    if (!request.daemon.starts_with(kServeBlobs) || !fs::is_directory(blobs, error))
+    if (request.daemon.starts_with(kServeBlobs)) blobs = request.daemon.substr(kServeBlobs.size());
+    if (!fs::is_directory(blobs, error))
       return complain("--daemon " + request.daemon +
                       ": expected serve:DIR with an existing directory");
     blobs = fs::canonical(blobs, error);

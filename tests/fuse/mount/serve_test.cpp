@@ -1,0 +1,167 @@
+// `coldread serve` as users have it: a process of its own, the cache in a real directory.
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cstring>
+
+#include "sim/cli/app.h"
+#include "tests/fuse/mount/mounted.h"
+
+namespace coldread::fuse {
+namespace {
+
+namespace fs = std::filesystem;
+
+// `coldread ARGUMENTS` in a child.
+pid_t start_command(std::vector<std::string> arguments, const std::string& output) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  const int fd = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  dup2(fd, 1);
+  dup2(fd, 2);
+  std::vector<char*> words;
+  arguments.insert(arguments.begin(), "coldread");
+  for (std::string& argument : arguments) words.push_back(argument.data());
+  words.push_back(nullptr);
+  const int code = cli::main(static_cast<int>(arguments.size()), words.data());
+  std::fflush(nullptr);
+  _exit(code);
+}
+
+int exit_code_of(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+class ServeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    if (fuse < 0) GTEST_SKIP() << "/dev/fuse cannot be opened: " << std::strerror(errno);
+    close(fuse);
+    for (const char* name : {"cache", "blobs", "blobs/v", "mount"})
+      fs::create_directory(directory_.path() / name);
+    alarm(kTimeLimit);
+  }
+  void TearDown() override {
+    alarm(0);
+    if (server_ > 0) {
+      kill(server_, SIGKILL);
+      waitpid(server_, nullptr, 0);
+    }
+    umount2(at("mount").c_str(), MNT_DETACH);
+  }
+
+  std::string at(const std::string& name) const { return directory_.path() / name; }
+  std::string output() const { return read_file(at("output")); }
+
+  void serve() {
+    fs::remove(at("output"));
+    server_ = start_command(
+        {"serve", "--cache", at("cache"), "--daemon", "serve:" + at("blobs"), at("mount")},
+        at("output"));
+    while (output().find(": served as") == std::string::npos) {
+      ASSERT_EQ(waitpid(server_, nullptr, WNOHANG), 0) << output();
+      usleep(1000);
+    }
+  }
+  int end(int signal) {
+    kill(server_, signal);
+    return exit_code_of(std::exchange(server_, -1));
+  }
+  // The line about an object in the report.
+  std::string line_of(const std::string& object) const {
+    std::istringstream lines(output());
+    std::string found;
+    for (std::string line; std::getline(lines, line);)
+      if (line.ends_with("  " + object)) found = line;
+    return found;
+  }
+
+  live::TemporaryDirectory directory_;
+  pid_t server_ = -1;
+};
+
+TEST_F(ServeTest, ATreeOfFilesIsTheSameAndTheSecondPassAsksNobody) {
+  std::map<std::string, uint64_t> sizes{{"a", 1}, {"b", 4096}, {"c", 100'000}, {"d", 3'000'001}};
+  for (const auto& [name, size] : sizes)
+    std::ofstream(at("blobs/v/" + name)) << contents(size, size);
+  std::ofstream(at("blobs/top")) << "top";
+  for (int pass = 0; pass < 2; pass++) {
+    serve();
+    for (const auto& [name, size] : sizes)
+      EXPECT_TRUE(read_file(at("mount/volumes/v/" + name)) == contents(size, size)) << name;
+    EXPECT_EQ(read_file(at("mount/volumes/blobs/top")), "top");
+    size_t listed = 0;
+    for (const auto& entry : fs::directory_iterator(at("mount/volumes/v")))
+      listed += sizes.count(entry.path().filename());
+    EXPECT_EQ(listed, sizes.size());
+    EXPECT_EQ(end(SIGTERM), 0);
+    EXPECT_TRUE(fs::is_empty(at("mount")));
+    std::istringstream line(line_of("v/d"));
+    uint64_t hits = 0, misses = 0, holes = 0;
+    line >> hits >> misses >> holes;
+    EXPECT_EQ(holes > 0, pass == 0) << output();
+    EXPECT_EQ(hits > 0, pass == 1) << output();
+  }
+}
+
+TEST_F(ServeTest, SIGUSR1TellsWhatWasRead) {
+  std::ofstream(at("blobs/v/a")) << "hello";
+  serve();
+  EXPECT_EQ(read_file(at("mount/volumes/v/a")), "hello");
+  EXPECT_EQ(line_of("v/a"), "");
+  kill(server_, SIGUSR1);
+  while (line_of("v/a").empty()) usleep(1000);
+  EXPECT_EQ(end(SIGINT), 0);
+}
+
+TEST_F(ServeTest, UmountEndsTheServer) {
+  serve();
+  EXPECT_EQ(exit_code_of(start_command({"umount", at("mount")}, at("umount"))), 0)
+      << read_file(at("umount"));
+  EXPECT_EQ(exit_code_of(std::exchange(server_, -1)), 0);
+}
+
+TEST_F(ServeTest, UmountNeedsForceWhileFilesAreOpen) {
+  std::ofstream(at("blobs/v/a")) << "hello";
+  serve();
+  const int fd = open(at("mount/volumes/v/a").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(exit_code_of(start_command({"umount", at("mount")}, at("umount"))), 5);
+  EXPECT_NE(read_file(at("umount")).find("--force"), std::string::npos);
+  EXPECT_EQ(exit_code_of(start_command({"umount", "--force", at("mount")}, at("umount"))), 0);
+  EXPECT_EQ(exit_code_of(std::exchange(server_, -1)), 0);
+  char byte = 0;
+  EXPECT_EQ(read(fd, &byte, 1), -1);
+  close(fd);
+}
+
+TEST_F(ServeTest, UmountCleansUpBehindAKilledServer) {
+  serve();
+  EXPECT_EQ(end(SIGKILL), -1);
+  struct stat attributes = {};
+  EXPECT_EQ(stat(at("mount").c_str(), &attributes), -1);
+  EXPECT_EQ(errno, ENOTCONN);
+  EXPECT_EQ(exit_code_of(start_command({"umount", at("mount")}, at("umount"))), 0);
+  EXPECT_NE(read_file(at("umount")).find("has gone"), std::string::npos);
+  EXPECT_EQ(stat(at("mount").c_str(), &attributes), 0);
+  serve();  // and again
+  EXPECT_EQ(end(SIGTERM), 0);
+}
+
+TEST_F(ServeTest, BadInputIsSaidAndTwo) {
+  const auto run = [&](std::vector<std::string> arguments) {
+    return exit_code_of(start_command(std::move(arguments), at("output")));
+  };
+  EXPECT_EQ(run({"serve", "--cache", at("nowhere"), at("mount")}), 2);
+  EXPECT_EQ(run({"serve", "--cache", at("cache"), at("nowhere")}), 2);
+  EXPECT_EQ(run({"serve", "--cache", at("cache"), "--daemon", "blobs", at("mount")}), 2);
+  EXPECT_EQ(run({"serve", "--cache", at("cache"), "--kernel", "1.0", at("mount")}), 2);
+  EXPECT_EQ(run({"umount", at("mount")}), 2);
+}
+
+}  // namespace
+}  // namespace coldread::fuse
