@@ -18,6 +18,14 @@ constexpr size_t kFdInMessage = 16 + 8;   // of cachefiles_open::fd
 constexpr uint32_t kDeviceFlags = FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH;
 constexpr uint32_t kAnonFlags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
 
+// A client that cannot be given a descriptor.
+class NoDescriptors final : public DescriptorNumbers {
+ public:
+  int reserve(uint32_t) override { return -EIO; }
+  void put_unused(int) override {}
+  void install(int, FileHandle) override {}
+};
+
 // Commands that look from the caller's working directory.
 bool names_files(Request& request) {
   const std::string_view text(reinterpret_cast<const char*>(request.data.current().data()),
@@ -72,8 +80,26 @@ ssize_t Device::read_message(files_struct& files, UserBuffer buffer) {
   return result;
 }
 
+void Device::redirect_opens(std::function<bool(uint32_t thread)> redirect) {
+  redirect_ = std::move(redirect);
+}
+
+bool Device::next_is_open() const {
+  const CachefilesHandle opened = cache();
+  return opened && cachefiles_in_ondemand_mode(opened) &&
+         cachefiles_ondemand_next_is_open(kernel_, opened);
+}
+
 void Device::read(Request& request) {
   const std::span<std::byte> out = request.data.get(request.size);
+  if (redirect_ && next_is_open()) {
+    if (redirect_(request.pid)) return request.error(EINTR);  // which nobody will see
+    NoDescriptors none;
+    files_struct no_files(kernel_, none);
+    const ssize_t got = read_message(no_files, {out.data(), out.size(), false});
+    if (got < 0) return request.error(static_cast<int>(-got));
+    return request.bytes(out.first(static_cast<size_t>(got)));  // it was another message by then
+  }
   const ssize_t got = read_message(client_files_, {out.data(), out.size(), false});
   if (got < 0) {
     request.error(static_cast<int>(-got));
@@ -189,6 +215,11 @@ uint32_t Device::publish(FileHandle file) {
   table->add(node);
   anon_[id] = std::move(node);
   return id;
+}
+
+void Device::withdraw(uint32_t object_id) {
+  const std::shared_ptr<AnonFile> anon = find(object_id);
+  if (anon && !anon->claimed_) close_anon(*anon);
 }
 
 std::shared_ptr<AnonFile> Device::find(uint32_t object_id) const {

@@ -88,6 +88,13 @@ class Device final : public Node {
   // Makes the anonymous file that OPEN's fd stands for appear below dev/anon, until its last open
   // is released; takes over the reference. The object's id.
   uint32_t publish(FileHandle file);
+  // Closes it again, if nobody has opened it.
+  void withdraw(uint32_t object_id);
+  // From now on nobody who reads an OPEN from the mount opens dev/anon/<object id>: clients that
+  // wait in a read of an OPEN are redirected. `redirect` may wait; if it returns true, the client's
+  // thread (its id is given) will ask again in another way when this read has been answered. False:
+  // the OPEN fails with EIO.
+  void redirect_opens(std::function<bool(uint32_t thread)> redirect);
   // The ioctl on it: 0, -EBADF (no such object), or what sys_ioctl() answers.
   int64_t ioctl_anon(uint32_t object_id, uint32_t request, uint64_t argument);
   // Closes the device and all anonymous files as the daemon's end would.
@@ -108,6 +115,7 @@ class Device final : public Node {
   friend class AnonFile;
   friend class AnonDirectory;
 
+  bool next_is_open() const;
   void close(FileHandle file);
   void close_device();
   std::shared_ptr<AnonFile> find(uint32_t object_id) const;
@@ -118,6 +126,7 @@ class Device final : public Node {
   Kernel& kernel_;
   const std::function<bool(const Request&)> capable_;
   std::function<InodeNumber(uint32_t pid)> working_directory_;
+  std::function<bool(uint32_t)> redirect_;
   files_struct client_files_;  // where OPEN's fds live for an instant
   FileHandle file_;            // null: not open
   std::map<uint32_t, std::shared_ptr<AnonFile>> anon_;

@@ -16,7 +16,7 @@ namespace coldread::fuse {
 
 class Listener {
  public:
-  explicit Listener(int fd) : fd_(fd) {}  // takes over the descriptor
+  explicit Listener(int fd);  // takes over the descriptor
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

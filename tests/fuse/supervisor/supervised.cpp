@@ -99,8 +99,9 @@ int64_t FakeService::deliver(const HeldRead& call) {
     const int error = call.write(message);
     return error != 0 ? error : static_cast<int64_t>(message.size());
   }
-  const int fd = call.reserve();
+  int fd = call.reserve();
   if (fd < 0) return fd;
+  fd += mispredict;
   std::memcpy(message.data() + 24, &fd, sizeof(fd));
   if (const int error = call.write(message); error != 0) return error;
   call.install(anonymous_path(header.object_id), fd);

@@ -36,6 +36,8 @@ class FakeService final : public DeviceService {
   void send(std::vector<std::byte> message) { messages_.push_back(std::move(message)); }
   std::filesystem::path anonymous_path(uint32_t object) const;
 
+  int mispredict = 0;  // added to every number that is reserved: another thread was faster
+
   // What happened, to be looked at when the program is over.
   std::vector<int64_t> read_results;
   std::vector<uint64_t> completed;  // the arguments of ioctls

@@ -202,6 +202,13 @@ static void case_second_listener(void) {
 #endif
 }
 
+/* The number that stands in for others is nobody's. */
+static void case_stand_in(void) {
+  char byte;
+
+  show("read", read(1023, &byte, 1));
+}
+
 /* Reads a pipe, which the test turns into a read of the device meanwhile; twice, to see that all is
  * as before behind it. The descriptor stays in a register over both, as an optimizer may have it.
  */
@@ -274,6 +281,7 @@ int main(int argc, char** argv) {
       {"signals", case_signals},
       {"blocked-read", case_blocked_read},
       {"second-listener", case_second_listener},
+      {"stand-in", case_stand_in},
   };
 
   for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {

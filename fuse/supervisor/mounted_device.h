@@ -1,0 +1,33 @@
+// The mount's device, as the supervisor needs it: held reads and ioctls become fibers that run the
+// model's own read and ioctl, with the program's descriptor numbers and memory.
+//
+// Thread rules: those of DeviceService; the model is touched on the host's thread only. What blocks
+// (the program's memory, opening our own files) runs on helper threads. Lifetime: made after
+// Server::start(); lives until Server::stop() has returned.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "fuse/mount/server.h"
+#include "fuse/supervisor/device_service.h"
+
+namespace coldread::fuse {
+
+class MountedDevice final : public DeviceService {
+ public:
+  MountedDevice(Server& server, const std::string& mountpoint);
+
+  std::string device_path() const override { return server_.device_path(); }
+  Kind kind_of(const FileIdentity& file) const override;
+  void read(std::shared_ptr<HeldRead> call) override;
+  void ioctl(std::shared_ptr<HeldIoctl> call) override;
+
+ private:
+  Server& server_;
+  dev_t mount_ = 0;
+};
+
+}  // namespace coldread::fuse

@@ -1,0 +1,160 @@
+// The pieces of `coldread exec` in the order in which they must be made, and unmade.
+#include "sim/cli/exec_program.h"
+
+#include <fmt/core.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "fuse/mount/instance.h"
+#include "fuse/supervisor/command.h"
+#include "fuse/supervisor/filter.h"
+#include "fuse/supervisor/mounted_device.h"
+#include "fuse/supervisor/supervisor.h"
+#include "sim/cli/exit_code.h"
+
+namespace coldread::cli {
+namespace {
+
+int complain(const std::string& message) {
+  fmt::print(stderr, "coldread exec: {}\n", message);
+  return kEnvironmentFailed;
+}
+
+// The mountpoint: the one that was asked for, or a directory of our own.
+class Mountpoint {
+ public:
+  explicit Mountpoint(const std::string& wanted)
+      : path_(wanted.empty() ? wanted : std::filesystem::absolute(wanted).string()),
+        own_(wanted.empty()) {
+    if (!own_) return;
+    std::string name = std::filesystem::temp_directory_path() / "coldread-XXXXXX";
+    path_ = mkdtemp(name.data()) != nullptr ? name : std::string();
+  }
+  ~Mountpoint() {
+    if (!own_) return;
+    // Left over when somebody cut the connection with files in use.
+    umount2(path_.c_str(), MNT_DETACH);
+    rmdir(path_.c_str());
+  }
+  Mountpoint(const Mountpoint&) = delete;
+  Mountpoint& operator=(const Mountpoint&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  bool own_;
+};
+
+// Stops the server when the command is over, or when somebody has unmounted it or the model is
+// broken: then whoever waits for it gets an error, and the command can end.
+class Stopper {
+ public:
+  ~Stopper() { stop(); }
+  Stopper() = default;
+  Stopper(const Stopper&) = delete;
+  Stopper& operator=(const Stopper&) = delete;
+
+  // Once.
+  void look_after(fuse::Server& server) {
+    thread_ = std::thread([this, &server] {
+      asked_.get_future().wait();
+      server.stop();
+    });
+  }
+  // From any thread.
+  void ask() {
+    if (!was_asked_.exchange(true)) asked_.set_value();
+  }
+  // Returns when it has stopped.
+  void stop() {
+    ask();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  std::promise<void> asked_;
+  std::atomic<bool> was_asked_{false};
+  std::thread thread_;
+};
+
+fuse::WatchedRange range_of_this_machine() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return fuse::watched_range(limit.rlim_cur);
+}
+
+bool redirect(fuse::Supervisor& supervisor, uint32_t thread) {
+  const bool done = thread != 0 && supervisor.redirect(static_cast<pid_t>(thread));
+  if (!done) {
+    fmt::print(stderr,
+               "coldread exec: thread {} reads an OPEN at a descriptor number at which its reads "
+               "are not seen, and cannot be traced: the OPEN fails\n",
+               thread);
+  }
+  return done;
+}
+
+// The command, over a server that has been started.
+int supervise(const ExecRequest& request, fuse::Server& server, const std::string& mountpoint,
+              const fuse::KeptSignals& signals, Stopper& stopper) {
+  const fuse::WatchedRange range = range_of_this_machine();
+  const Result<std::vector<sock_filter>> filter = fuse::make_filter(range);
+  if (!filter) return complain(filter.error());
+  setenv("COLDREAD_MOUNT", mountpoint.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  fuse::MountedDevice service(server, mountpoint);
+  const Result<fuse::Command> command = fuse::Command::start(request.words, *filter, signals);
+  if (!command) return complain(command.error());
+  if (const int error = command->exec_error(); error != 0) {
+    fmt::print(stderr, "coldread exec: {}: {}\n", request.words[0], std::strerror(error));
+  }
+  fuse::Supervisor supervisor(command->listener(), range, service);
+  server.host().call([&] {
+    server.device().redirect_opens([&](uint32_t thread) {
+      return fuse::offload(server.host().errands(), [&] { return redirect(supervisor, thread); });
+    });
+  });
+  const int status = command->wait(signals);
+  stopper.stop();  // before the supervisor ends: a fiber may be about to redirect
+  if (server.broken().empty()) return status;
+  complain(server.broken());
+  return kBrokenInvariant;
+}
+
+}  // namespace
+
+int exec_program(const ExecRequest& request) {
+  const fuse::KeptSignals signals;  // before there are other threads
+  const Mountpoint mountpoint(request.mountpoint);
+  if (mountpoint.path().empty()) return complain("no temporary directory");
+  Stopper stopper;
+  fuse::InstanceOptions options;
+  options.profile = *find_profile(request.kernel);
+  options.cache = "/";  // the daemon says where below
+  options.mountpoint = mountpoint.path();
+  options.on_end = [&stopper] {
+    fmt::print(stderr, "coldread exec: the mount is gone\n");
+    stopper.ask();
+  };
+  options.on_printk = [](std::string_view line) {
+    fmt::print(stderr, "coldread: kernel: {}\n", line);
+  };
+  const auto instance = fuse::Instance::start(std::move(options));
+  if (!instance) return complain(instance.error());
+  fuse::Server& server = (*instance)->server();
+  stopper.look_after(server);
+  const int status = supervise(request, server, mountpoint.path(), signals, stopper);
+  stopper.stop();  // before the instance ends
+  return status;
+}
+
+}  // namespace coldread::cli

@@ -1,0 +1,21 @@
+// Runs a program that finds /dev/cachefiles, over a mount of its own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernelmodel/profile.h"
+
+namespace coldread::cli {
+
+struct ExecRequest {
+  std::vector<std::string> words;  // the program and its arguments; not empty
+  std::string kernel = std::string(kDefaultProfile);
+  std::string mountpoint;  // an existing directory; empty: a temporary one
+};
+
+// Prints what is wrong, if anything, to standard error; the exit code. Once in a process that has
+// no other threads.
+int exec_program(const ExecRequest& request);
+
+}  // namespace coldread::cli
