@@ -83,7 +83,7 @@ Status Server::start(const std::string& mountpoint, std::function<void()> on_end
     disconnect();
     end();
   });
-  const Status mounted = session_.mount(mountpoint, end);
+  Status mounted = session_.mount(mountpoint, end);
   if (!mounted) return mounted;
   started_ = true;
   host_.start();

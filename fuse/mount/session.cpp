@@ -231,8 +231,9 @@ void Session::receive() {
 }
 
 void Session::watch_signals(const Request& request) {
-  fuse_req_interrupt_func(request.raw(), Operations::interrupt,
-                          reinterpret_cast<void*>(request.serial));
+  // Not the request itself, which may be gone when the signal comes.
+  void* const serial = reinterpret_cast<void*>(request.serial);  // NOLINT(*-no-int-to-ptr)
+  fuse_req_interrupt_func(request.raw(), Operations::interrupt, serial);
 }
 
 void Session::stop_reading() {

@@ -91,6 +91,24 @@ TEST_F(DeviceTest, AnOpenHasNoFdButAFileOfItsOwn) {
   reader.join();
 }
 
+TEST_F(DeviceTest, ReadAndCloseAreTheKernelsBytes) {
+  Daemon daemon(mountpoint_);
+  daemon.bind();
+  ASSERT_EQ(mkdir(at("volumes/v").c_str(), 0755), 0);
+  std::thread reader = read_first_byte("c");
+  daemon.answer_open(daemon.wait_for_message(), 4096);
+  const std::string read = daemon.wait_for_bytes();
+  // msg_id, opcode, len, object_id; off and len as 64 bits each.
+  constexpr uint32_t kRead[] = {1, 2, 32, 1, 0, 0, 4096, 0};
+  EXPECT_EQ(read, std::string(reinterpret_cast<const char*>(kRead), sizeof(kRead)));
+  daemon.answer_read(*player::decode_message(std::as_bytes(std::span(read))));
+  reader.join();
+  ASSERT_EQ(rmdir(at("volumes/v").c_str()), 0);
+  const std::string close = daemon.wait_for_bytes();
+  constexpr uint32_t kClose[] = {2, 1, 16, 1};
+  EXPECT_EQ(close, std::string(reinterpret_cast<const char*>(kClose), sizeof(kClose)));
+}
+
 TEST_F(DeviceTest, TheAnonymousFileWritesSeeksAndCompletes) {
   Daemon daemon(mountpoint_);
   daemon.bind();
