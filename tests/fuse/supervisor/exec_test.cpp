@@ -130,6 +130,16 @@ TEST_F(Variants, AtALowNumberTheDeviceServes) {
   expect_served(out);
 }
 
+TEST_F(Variants, WhereNothingCanBeDoneAnOpenFailsLoudly) {
+  const CommandResult result = run_script(
+      program("VARIANTS") +
+      " traced cache blobs > log 2>&1 & D=$!; await ready log\n"
+      "mkdir $M/volumes/v; timeout 20 cat $M/volumes/v/small; echo cat $?; wait $D; cat log\n");
+  EXPECT_THAT(result.out, HasSubstr("cat 1\n"));
+  EXPECT_THAT(result.out, HasSubstr("read -5\n"));
+  EXPECT_THAT(result.err, HasSubstr("cannot be traced: the OPEN fails"));
+}
+
 TEST_F(Variants, ADeviceThatAShellOpenedServes) {
   expect_served(read_through("bash -c 'exec 3<>/dev/cachefiles; exec \"$@\"' bash " +
                              program("VARIANTS") + " inherited cache blobs"));

@@ -24,7 +24,7 @@ TEST_F(OtherCommandsTest, EveryCommandHasHelpWithExamples) {
   const CommandResult all = run({"--help"});
   EXPECT_EQ(all.exit_code, 0);
   EXPECT_THAT(all.out, HasSubstr("Exit codes:"));
-  for (const char* command : {"run", "profiles", "schema", "doctor"}) {
+  for (const char* command : {"run", "exec", "profiles", "schema", "doctor"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + command));
     const CommandResult help = run({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command;

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -74,6 +77,27 @@ static void low(int device) {
   serve(5);
 }
 
+// The same, below somebody who traces it already, so that nobody else can.
+static void traced(int device) {
+  int start[2], status;
+  char byte;
+  pid_t daemon;
+
+  if (pipe(start) != 0) return;
+  daemon = fork();
+  if (daemon == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (read(start[0], &byte, 1) == 1) low(device);
+    _exit(0);
+  }
+  close(device);
+  show("seize", ptrace(PTRACE_SEIZE, daemon, 0, 0));
+  if (write(start[1], "", 1) != 1) return;
+  while (waitpid(daemon, &status, 0) == daemon && WIFSTOPPED(status)) {
+    ptrace(PTRACE_CONT, daemon, 0, WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status));
+  }
+}
+
 // The first OPEN finds no number, the second bad memory; those after them are served.
 static void careless(int device) {
   struct rlimit limit;
@@ -137,6 +161,7 @@ int main(int argc, char** argv) {
   if (strcmp(argv[1], "child") == 0) child(device);
   if (strcmp(argv[1], "unprivileged") == 0) unprivileged(device);
   if (strcmp(argv[1], "low") == 0) low(device);
+  if (strcmp(argv[1], "traced") == 0) traced(device);
   if (strcmp(argv[1], "careless") == 0) careless(device);
   if (strcmp(argv[1], "reopen") == 0) reopen(device);
   if (strcmp(argv[1], "names") == 0) names(device, argv[2]);
