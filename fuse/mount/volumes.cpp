@@ -236,7 +236,8 @@ void Cookie::read(Request& request) {
   const int64_t ret = read_pages(request, start, round_up(to, kPageSize));
   if (ret < 0) {
     counts_->errors++;
-    request.error(static_cast<int>(-ret));
+    // A page that could not be read is EIO, whatever the reason, in every file system of a kernel.
+    request.error(ret == -EINTR ? EINTR : EIO);
     return;
   }
   counts_->bytes += to - from;

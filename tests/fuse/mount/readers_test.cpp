@@ -192,6 +192,34 @@ TEST_F(ReadersTest, AHandledSignalEndsNoReadButALaterFatalOneDoes) {
   wait_for_requests(0);
 }
 
+TEST_F(ReadersTest, AKilledDaemonFailsItsReadersAndMakesRoomForTheNext) {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (int fd = 3; fd < 1024; fd++) close(fd);
+    Daemon daemon(mountpoint_);
+    daemon.bind();
+    daemon.answer_open(daemon.wait_for_message(), 4096);
+    while (true) pause();
+  }
+  while (read_file(at("proc/fs/fscache/caches")).find(" A CacheFiles") == std::string::npos)
+    usleep(1000);
+  ASSERT_EQ(mkdir(at("volumes/v").c_str(), 0755), 0);
+  std::future<int> reader = std::async(std::launch::async, [path = at("volumes/v/c")] {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    char byte = 0;
+    const int error = fd < 0 || read(fd, &byte, 1) < 0 ? errno : 0;
+    if (fd >= 0) close(fd);
+    return error;
+  });
+  wait_for_requests(1);
+  kill(child, SIGKILL);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(reader.get(), EIO);
+  const int next = open(at("dev/cachefiles").c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_GE(next, 0) << std::strerror(errno);
+  close(next);
+}
+
 TEST_F(ReadersTest, ServerStopsWithRequestsPending) {
   auto daemon = std::make_unique<Daemon>(mountpoint_);
   daemon->bind();
