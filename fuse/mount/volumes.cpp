@@ -144,22 +144,27 @@ int Volume::relinquish(bool forced) {
       if (cookie->uses_ > 0) return -ENOTEMPTY;
     }
   }
-  table->remove(*this);
-  Volumes& volumes = volumes_;
-  volumes.volumes_.erase(name_);  // a request or a cookie keeps this object
+  Kernel& k = volumes_.kernel_;
+  // Not to be found any more; rmdir's request keeps it, and at the end nobody looks.
+  if (!forced) leave_tree();
   while (!cookies_.empty() || !unlinked_.empty()) {
     Cookie& cookie = cookies_.empty() ? *unlinked_.back() : *cookies_.begin()->second;
     if (cookie.uses_ == 0) {
       cookie.relinquish(cookie.unlinked_);
     } else {
-      fscache_unuse_cookie(volumes.kernel_, cookie.handle_, {}, nullptr);
+      fscache_unuse_cookie(k, cookie.handle_, {}, nullptr);
       cookie.uses_--;
     }
   }
-  if (handle_) {
-    fscache_relinquish_volume(volumes.kernel_, std::exchange(handle_, VolumeHandle()), {}, false);
-  }
+  const VolumeHandle handle = std::exchange(handle_, VolumeHandle());
+  if (forced) leave_tree();  // may be the end of this object
+  if (handle) fscache_relinquish_volume(k, handle, {}, false);
   return 0;
+}
+
+void Volume::leave_tree() {
+  table->remove(*this);
+  volumes_.volumes_.erase(volumes_.volumes_.find(name_));
 }
 
 // --- a cookie -----------------------------------------------------------------------------------

@@ -85,6 +85,7 @@ class Volume final : public Node, public std::enable_shared_from_this<Volume> {
   friend class Volumes;
 
   int relinquish(bool forced);  // -EBUSY, -ENOTEMPTY
+  void leave_tree();
 
   Volumes& volumes_;
   const std::string name_;
