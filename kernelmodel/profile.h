@@ -2,7 +2,8 @@
 //
 // Wherever versions differ the model asks profile.has(Change::...). Changes are named after their
 // records in the catalogue of kernel changes, with '_' for '-'. A profile is named by its exact
-// release; one that was compared with the running kernel says so, the others are derived.
+// release; one that was compared with the running kernel says so, the others are derived: a first
+// release ("6.8") has all changes that came with it or before, by their `since`.
 //
 // Profiles are constants; with() and without() make changed copies. Safe to share between threads.
 #pragma once
@@ -15,29 +16,59 @@
 
 namespace coldread {
 
+// What each means: all_changes().
 enum class Change : uint8_t {
-  // cachefiles: the READ hook sits in cachefiles_prepare_read() and so sees every hole
-  // (9032b6e858).
-  // Without it, it sits in cachefiles_read() and sees only ranges that miss wholly (the series'
-  // v8).
   ondemand_read_in_prepare_read,
-  // Writes to the anonymous fd at an unaligned offset are refused; before, rounded down.
-  fd_write_position_alignment,
-  // New backing files have mode 0600; before, 0000.
-  cache_file_mode_0600,
-  // prepare_ondemand_read() beside prepare_read(); before, one entry for both.
+  copen_negative_size_return,
+  fair_request_distribution,
+  fscache_inval_access_ref_leak,
+  fscache_volume_key_oob,
+  fscache_lru_use_race,
   prepare_ondemand_read_split,
-  // fscache is part of the netfs library, and so are its files in /proc; before, on its own.
+  fscache_relinquished_volume_wait,
+  cache_file_mode_0600,
+  failover_reopen_on_read,
+  failover_epollin_narrowed,
+  failover_restore_command,
+  add_cache_memleak,
   proc_fscache_moved,
-  // The netfs library hands over what it writes back as it is, and the cache cuts it (issue_write).
+  fd_write_position_alignment,
   netfs_issue_write,
+  trace_fd_ref_strings,
+  flush_erases_requests,
+  uaf_get_fd_after_restore,
+  uaf_object_in_daemon_read,
+  copen_cread_consistency,
+  ondemand_info_lock,
+  no_second_anon_fd,
+  defer_anon_fd_install,
+  copen_closes_object,
+  flush_after_dead,
+  killable_ondemand_wait,
+  uaf_withdraw_fscache_volume,
+  uaf_withdraw_cookie,
+  getxattr_errors_propagated,
+  stop_requests_when_dropping,
+  cancel_requests_when_dropping,
+  wait_reopen_worker,
+  msg_id_cyclic,
+  poll_lock,
+  fscache_lru_n_accesses,
+  dentry_leak_open_file,
+  fd_write_return_length,
+  fd_write_position_update,
+  fd_write_null_file,
+  secctx_parse_immediate,
+  write_short_count,
   count
 };
 
 struct ChangeInfo {
   Change change;
   std::string_view name;     // "fd-write-position-alignment"
-  std::string_view commit;   // upstream, abbreviated; empty: several
+  std::string_view commit;   // upstream, abbreviated
+  std::string_view since;    // the first mainline release that has it: "6.10"
+  bool in_6_1_192;           // it was backported; 6.12.117 has all of them
   std::string_view summary;  // one line
 };
 std::span<const ChangeInfo> all_changes();  // in the order of the enum
@@ -53,6 +84,9 @@ struct Profile {
   Profile with(Change change) const;
   Profile without(Change change) const;
 };
+
+// Null: no such change. By its name.
+const ChangeInfo* find_change(std::string_view name);
 
 inline constexpr std::string_view kDefaultProfile = "6.12.117";
 

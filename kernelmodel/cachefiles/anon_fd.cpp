@@ -15,6 +15,22 @@ ObjectHandle object_of(FileHandle file) {
   return file->get_private<cachefiles_object>();
 }
 
+// Before failover_reopen_on_read its READs failed.
+void fail_reads(Kernel& k, CachefilesHandle cache, int object_id) {
+  XArray<cachefiles_req>::Cursor cursor(cache->reqs);
+  for (cachefiles_req* raw = cursor.find(UINT64_MAX); raw != nullptr;
+       raw = cursor.next(UINT64_MAX)) {
+    const ReqHandle req = req_handle(raw);
+    if (req->msg.object_id != static_cast<uint32_t>(object_id) ||
+        req->msg.opcode != CACHEFILES_OP_READ) {
+      continue;
+    }
+    req->error = -EIO;
+    cachefiles_complete_req(k, req);
+    cursor.store(nullptr);
+  }
+}
+
 // Requests of the object that only its fd could answer are answered now: an unread CLOSE.
 void finish_closes(Kernel& k, CachefilesHandle cache, int object_id) {
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
@@ -42,7 +58,11 @@ int fd_release(Kernel& k, FileHandle file) {
   info->ondemand_id = CACHEFILES_ONDEMAND_ID_CLOSED;
   cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_CLOSE);
   info->lock.unlock();
-  finish_closes(k, cache, object_id);
+  if (k.profile.has(Change::failover_reopen_on_read)) {
+    finish_closes(k, cache, object_id);
+  } else {
+    fail_reads(k, cache, object_id);
+  }
   cache->reqs.xa_lock().unlock();
 
   cache->ondemand_ids.erase(static_cast<uint64_t>(object_id));
@@ -50,18 +70,41 @@ int fd_release(Kernel& k, FileHandle file) {
     trace_emit(k, "cachefiles_ondemand_fd_release", "o=%08x oid=%x", object->debug_id,
                static_cast<unsigned>(object_id));
   }
-  cachefiles_put_object(k, object, "PUT ondemand_fd");
+  cachefiles_put_object(k, object, ondemand_fd_ref(k, false));
   cachefiles_put_unbind_pincount(k, cache);
   return 0;
 }
 
-// The backing file with a reference, or 0 while there is none.
+// The backing file, until put_backing_file(), or 0 while there is none. Before fd_write_null_file
+// without a reference.
 InodeNumber get_backing_file(Kernel& k, ObjectHandle object) {
+  if (!k.profile.has(Change::fd_write_null_file)) return object->file;
   object->lock.lock();
   const InodeNumber file = object->file;
   if (file != 0) k.store.get(file);
   object->lock.unlock();
   return file;
+}
+
+void put_backing_file(Kernel& k, InodeNumber backing) {
+  if (k.profile.has(Change::fd_write_null_file)) k.store.put(backing);
+}
+
+// An object's file is freed when the object lets go of it, unless others hold it too.
+void check_backing_file(Kernel& k, ObjectHandle object, InodeNumber backing) {
+  if (k.profile.has(Change::fd_write_null_file)) return;
+  k.scheduler.preemption_point(&*object);
+  if (object->file == backing) return;
+  k.scheduler.broken(ReportKind::use_after_free,
+                     "the backing file is used through an anonymous fd after it was closed");
+}
+
+// What a write that reached the file returns and moves the position by; `ret` bytes of `asked`
+// were written, and `aligned` is whole pages.
+ssize_t count_written(Kernel& k, ssize_t ret, size_t asked, uint64_t aligned) {
+  if (ret <= 0 || k.profile.has(Change::write_short_count)) return ret;
+  // A short write went unnoticed.
+  return static_cast<ssize_t>(k.profile.has(Change::fd_write_return_length) ? asked : aligned);
 }
 
 ssize_t fd_write_iter(Kernel& k, FileHandle file, UserData user, int64_t* pos) {
@@ -81,10 +124,12 @@ ssize_t fd_write_iter(Kernel& k, FileHandle file, UserData user, int64_t* pos) {
                  static_cast<unsigned>(backing), static_cast<unsigned long long>(start),
                  rounded ? static_cast<size_t>(aligned_length) : data.size());
     }
-    ret = cachefiles_write_object(k, object, backing, start, user);
-    if (ret > 0) *pos += ret;
+    check_backing_file(k, object, backing);
+    ret = count_written(k, cachefiles_write_object(k, object, backing, start, user), data.size(),
+                        aligned_length);
+    if (ret > 0 && k.profile.has(Change::fd_write_position_update)) *pos += ret;
   }
-  k.store.put(backing);
+  put_backing_file(k, backing);
   return ret;
 }
 
@@ -116,7 +161,7 @@ int64_t fd_llseek(Kernel& k, FileHandle file, int64_t offset, int whence) {
                         : cachefiles_seek(k, object, backing, static_cast<uint64_t>(offset),
                                           whence == SEEK_DATA ? Whence::data : Whence::hole))
           : move_position(k, object, backing, offset, whence);
-  k.store.put(backing);
+  put_backing_file(k, backing);
   return ret;
 }
 
@@ -129,7 +174,10 @@ int64_t fd_ioctl(Kernel& k, FileHandle file, uint32_t request, uint64_t id) {
   cache->reqs.xa_lock().lock();
   XArray<cachefiles_req>::Cursor cursor(cache->reqs, id);
   ReqHandle req = req_handle(cursor.load());
-  if (req && (req->msg.opcode != CACHEFILES_OP_READ || req->object != object)) req = {};
+  if (req && k.profile.has(Change::copen_cread_consistency) &&
+      (req->msg.opcode != CACHEFILES_OP_READ || req->object != object)) {
+    req = {};
+  }
   if (req) cursor.store(nullptr);
   cache->reqs.xa_lock().unlock();
   if (!req) return -EINVAL;

@@ -18,7 +18,9 @@ void cachefiles_io_error(Kernel& k, CachefilesHandle cache, const char* text) {
   pr_err(k, "I/O Error: %s", text);
   fscache_io_error(k, cache->cache);
   cache->flags.set(CACHEFILES_DEAD);
-  if (cachefiles_in_ondemand_mode(cache)) cachefiles_flush_reqs(k, cache);
+  if (cachefiles_in_ondemand_mode(cache) && k.profile.has(Change::flush_after_dead)) {
+    cachefiles_flush_reqs(k, cache);
+  }
 }
 
 namespace {
@@ -63,6 +65,18 @@ void withdraw_objects(Kernel& k, CachefilesHandle cache) {
   cache->object_list_lock.unlock();
 }
 
+// The volume with a reference, null if it is on its way out. Before uaf_withdraw_fscache_volume
+// withdrawal took none.
+VolumeHandle hold_volume(Kernel& k, Handle<cachefiles_volume> volume) {
+  if (!k.profile.has(Change::uaf_withdraw_fscache_volume)) return volume->vcookie;
+  return fscache_try_get_volume(k, volume->vcookie, "GET withd");
+}
+
+void let_go_of_volume(Kernel& k, VolumeHandle vcookie) {
+  if (!k.profile.has(Change::uaf_withdraw_fscache_volume)) return;
+  fscache_put_volume(k, vcookie, "PUT withd");
+}
+
 // Waits until nobody uses any volume of the cache.
 void withdraw_fscache_volumes(Kernel& k, CachefilesHandle cache) {
   while (true) {
@@ -70,13 +84,13 @@ void withdraw_fscache_volumes(Kernel& k, CachefilesHandle cache) {
     cache->object_list_lock.lock();
     for (const Handle<cachefiles_volume> volume : cache->volumes) {
       if (volume->vcookie->n_accesses.read() == 0) continue;
-      vcookie = fscache_try_get_volume(k, volume->vcookie, "GET withd");
+      vcookie = hold_volume(k, volume);
       if (vcookie) break;
     }
     cache->object_list_lock.unlock();
     if (!vcookie) return;
     fscache_withdraw_volume(k, vcookie);
-    fscache_put_volume(k, vcookie, "PUT withd");
+    let_go_of_volume(k, vcookie);
   }
 }
 
@@ -88,24 +102,40 @@ void withdraw_volumes(Kernel& k, CachefilesHandle cache) {
       return;
     }
     const Handle<cachefiles_volume> volume = cache->volumes.front();
-    const VolumeHandle vcookie = fscache_try_get_volume(k, volume->vcookie, "GET withd");
+    const VolumeHandle vcookie = hold_volume(k, volume);
     if (vcookie) {
       cache->volumes.pop_front();
       volume->listed = false;
     }
     cache->object_list_lock.unlock();
     if (!vcookie) continue;  // somebody is freeing it
+    if (!k.profile.has(Change::uaf_withdraw_cookie)) fscache_withdraw_volume(k, vcookie);
     cachefiles_withdraw_volume(k, volume);
-    fscache_put_volume(k, vcookie, "PUT withd");
+    let_go_of_volume(k, vcookie);
   }
 }
 
 }  // namespace
 
+// There is no security module here, so that no context can be translated.
+int cachefiles_get_security_ID(Kernel& k, CachefilesHandle cache) {
+  cache->cache_cred = k.cachefiles.cred_pool.create();
+  if (cache->secctx.empty()) return 0;
+  pr_err(k, "Security denies permission to nominate security context: error %d", -EOPNOTSUPP);
+  return -EOPNOTSUPP;
+}
+
+void cachefiles_put_cred(Kernel& k, CachefilesHandle cache) {
+  if (cache->cache_cred) k.cachefiles.cred_pool.destroy(cache->cache_cred);
+  cache->cache_cred = {};
+}
+
 int cachefiles_add_cache(Kernel& k, CachefilesHandle cache) {
   const CacheHandle cache_cookie = fscache_acquire_cache(k, cache->tag);
   if (!cache_cookie) return -EBUSY;
-  int ret = k.store.path_lookup(cache->rootdirname, k.scheduler.current()->cwd, &cache->mnt);
+  int ret = cachefiles_get_security_ID(k, cache);
+  if (ret == 0)
+    ret = k.store.path_lookup(cache->rootdirname, k.scheduler.current()->cwd, &cache->mnt);
   if (ret == 0) {
     ret = prepare_cache(k, cache);
     if (ret < 0) {
@@ -118,6 +148,7 @@ int cachefiles_add_cache(Kernel& k, CachefilesHandle cache) {
   if (ret < 0) {
     fscache_relinquish_cache(k, cache_cookie);
     cache->cache = {};
+    if (k.profile.has(Change::add_cache_memleak)) cachefiles_put_cred(k, cache);
     pr_err(k, "Failed to register: %d", ret);
     return ret;
   }
@@ -160,7 +191,8 @@ int cachefiles_has_space(Kernel& k, CachefilesHandle cache, uint64_t files, uint
 void cachefiles_withdraw_cache(Kernel& k, CachefilesHandle cache) {
   const CacheHandle fscache = cache->cache;
   fscache_withdraw_cache(k, fscache);
-  withdraw_fscache_volumes(k, cache);
+  // A lookup that began before may still make an object.
+  if (k.profile.has(Change::uaf_withdraw_cookie)) withdraw_fscache_volumes(k, cache);
   withdraw_objects(k, cache);
   fscache_wait_for_objects(fscache);
   withdraw_volumes(k, cache);

@@ -24,6 +24,7 @@ void daemon_unbind(Kernel& k, CachefilesHandle cache) {
   cachefiles_put_directory(k, cache->graveyard);
   cachefiles_put_directory(k, cache->store);
   if (cache->mnt != 0) k.store.put(cache->mnt);
+  cachefiles_put_cred(k, cache);
 }
 
 int daemon_release(Kernel& k, FileHandle file) {
@@ -89,25 +90,29 @@ ssize_t daemon_write(Kernel& k, FileHandle file, UserData user) {
   return -EOPNOTSUPP;
 }
 
-bool has_unread_request(CachefilesHandle cache) {
+// Something for the daemon to read; before failover_epollin_narrowed, or to answer.
+bool has_unread_request(Kernel& k, CachefilesHandle cache) {
   if (cache->reqs.empty()) return false;
-  cache->reqs.xa_lock().lock();
+  if (!k.profile.has(Change::failover_epollin_narrowed)) return true;
+  const bool locked = k.profile.has(Change::poll_lock);
+  if (locked) cache->reqs.xa_lock().lock();
   bool found = false;
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
   for (cachefiles_req* req = cursor.find(UINT64_MAX, CACHEFILES_REQ_NEW); req != nullptr && !found;
        req = cursor.next(UINT64_MAX, CACHEFILES_REQ_NEW)) {
-    found = !cachefiles_ondemand_is_reopening_read(req_handle(req));
+    const ReqHandle handle = req_handle(req);
+    if (!locked) k.scheduler.preemption_point(req);
+    found = !cachefiles_ondemand_is_reopening_read(handle);
   }
-  cache->reqs.xa_lock().unlock();
+  if (locked) cache->reqs.xa_lock().unlock();
   return found;
 }
 
 uint32_t daemon_poll(Kernel& k, FileHandle file) {
-  (void)k;
   const CachefilesHandle cache = cache_of(file);
   uint32_t mask = 0;
   const bool readable = cachefiles_in_ondemand_mode(cache)
-                            ? has_unread_request(cache)
+                            ? has_unread_request(k, cache)
                             : cache->flags.test(CACHEFILES_STATE_CHANGED);
   if (readable) mask |= POLLIN;
   if (cache->flags.test(CACHEFILES_CULLING)) mask |= POLLOUT;
@@ -139,6 +144,15 @@ constexpr FileOperations cachefiles_daemon_fops = {
     .poll_queue = daemon_poll_queue,
 };
 
+// xa_destroy()
+template <typename T>
+void destroy(XArray<T>& array) {
+  array.xa_lock().lock();
+  typename XArray<T>::Cursor cursor(array);
+  while (cursor.find(UINT64_MAX) != nullptr) cursor.store(nullptr);
+  array.xa_lock().unlock();
+}
+
 }  // namespace
 
 int cachefiles_daemon_open(Kernel& k, uint32_t open_flags, FileHandle* out) {
@@ -157,15 +171,13 @@ void cachefiles_flush_reqs(Kernel& k, CachefilesHandle cache) {
        raw = cursor.next(UINT64_MAX)) {
     const ReqHandle req = req_handle(raw);
     req->error = -EIO;
-    cursor.store(nullptr);
+    if (k.profile.has(Change::flush_erases_requests)) cursor.store(nullptr);
     cachefiles_complete_req(k, req);
   }
   cache->reqs.xa_lock().unlock();
+  if (!k.profile.has(Change::flush_erases_requests)) destroy(cache->reqs);
 
-  cache->ondemand_ids.xa_lock().lock();
-  XArray<cachefiles_object>::Cursor id(cache->ondemand_ids);
-  while (id.find(UINT64_MAX) != nullptr) id.store(nullptr);
-  cache->ondemand_ids.xa_lock().unlock();
+  destroy(cache->ondemand_ids);
 }
 
 void cachefiles_get_unbind_pincount(CachefilesHandle cache) {

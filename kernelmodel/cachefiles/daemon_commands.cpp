@@ -70,11 +70,19 @@ int tag(Kernel& k, CachefilesHandle cache, std::string_view args) {
 }
 
 // There is no security module here, so no context can be translated.
+// Before secctx_parse_immediate bind found that out.
 int secctx(Kernel& k, CachefilesHandle cache, std::string_view args) {
-  (void)cache;
   if (args.empty()) {
     pr_err(k, "Empty security context specified");
     return -EINVAL;
+  }
+  if (!k.profile.has(Change::secctx_parse_immediate)) {
+    if (!cache->secctx.empty()) {
+      pr_err(k, "Second security context specified");
+      return -EINVAL;
+    }
+    cache->secctx.assign(args);
+    return 0;
   }
   return -EOPNOTSUPP;
 }

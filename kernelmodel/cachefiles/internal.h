@@ -156,6 +156,9 @@ struct cachefiles_req {
   ondemand_message msg;
 };
 
+// What the cache acts with; only whether it is given back matters.
+struct cred {};
+
 struct cachefiles_cache {
   explicit cachefiles_cache(Kernel& kernel);
 
@@ -183,6 +186,8 @@ struct cachefiles_cache {
   std::pmr::string rootdirname;
   std::pmr::string tag;
   bool have_tag = false;
+  std::pmr::string secctx;  // named and not judged yet (before secctx_parse_immediate)
+  Handle<cred> cache_cred;  // since bind
   RefCount unbind_pincount;
   XArray<cachefiles_req> reqs;
   uint64_t req_id_next = 0;
@@ -209,6 +214,7 @@ struct cachefiles_state {
   Pool<cachefiles_object> object_pool;
   Pool<cachefiles_ondemand_info> info_pool;
   Pool<cachefiles_req> req_pool;
+  Pool<cred> cred_pool;
   std::pmr::map<InodeNumber, inode_state> inodes;
   Mutex rename_mutex;  // s_vfs_rename_mutex of the file system
   bool open = false;   // cachefiles_open: the device is in use
@@ -249,6 +255,12 @@ void cachefiles_withdraw_cache(Kernel& k, CachefilesHandle cache);
 // DEAD: all pending requests end with -EIO, new ones are refused. These two never sleep.
 void cachefiles_io_error(Kernel& k, CachefilesHandle cache, const char* text);
 void cachefiles_state_changed(CachefilesHandle cache);  // wakes pollers
+
+// --- security.c: credentials ---
+// Prepares the cache's: 0, -EOPNOTSUPP (there is a security context). cachefiles_put_cred() gives
+// them back, if there are any. Neither sleeps.
+int cachefiles_get_security_ID(Kernel& k, CachefilesHandle cache);
+void cachefiles_put_cred(Kernel& k, CachefilesHandle cache);
 
 // --- daemon.c: the device ---
 // Opens /dev/cachefiles: 0 and *out with a reference; -EPERM (not privileged), -EBUSY (open, or the

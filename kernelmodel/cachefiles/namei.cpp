@@ -101,7 +101,7 @@ bool create_file(Kernel& k, ObjectHandle object) {
 bool open_file(Kernel& k, ObjectHandle object, InodeNumber file) {
   if (!mark_inode_in_use(k, object, file)) {
     pr_err(k, "cachefiles: Inode already in use: %.*s", object->d_name_len, object->d_name.data());
-    k.store.put(file);
+    if (k.profile.has(Change::dentry_leak_open_file)) k.store.put(file);
     return false;
   }
   if (k.store.read_only()) {  // nobody opens a file there to write to it

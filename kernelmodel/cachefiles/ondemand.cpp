@@ -39,22 +39,26 @@ using InitReq = int (*)(Kernel& k, ReqHandle req, const uapi::cachefiles_read& r
 // never answered.
 int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint64_t* msg_id) {
   const ObjectHandle object = req->object;
+  const Profile& profile = object->ondemand->kernel->profile;
+  const bool needs_open = profile.has(Change::failover_reopen_on_read)
+                              ? req->msg.opcode == CACHEFILES_OP_CLOSE
+                              : req->msg.opcode != CACHEFILES_OP_OPEN;
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
   cache->reqs.xa_lock().lock();
   int ret = 0;
   if (cache->flags.test(CACHEFILES_DEAD) || cachefiles_ondemand_object_is_dropping(object)) {
     ret = -EIO;
-  } else if (req->msg.opcode == CACHEFILES_OP_CLOSE &&
-             !cachefiles_ondemand_object_is_open(object)) {
+  } else if (needs_open && !cachefiles_ondemand_object_is_open(object)) {
     ret = -EIO;
   } else {
     // Ids go round, so that a late answer to an old request does not meet a new one.
     constexpr uint64_t kLastId = std::numeric_limits<uint32_t>::max();
-    cursor.set(cache->msg_id_next);
+    const uint32_t first = profile.has(Change::msg_id_cyclic) ? cache->msg_id_next : 0;
+    cursor.set(first);
     bool found = cursor.find_free(kLastId);
-    if (!found && cache->msg_id_next > 0) {
+    if (!found && first > 0) {
       cursor.set(0);
-      found = cursor.find_free(cache->msg_id_next - 1);
+      found = cursor.find_free(first - 1);
     }
     if (found) {
       cursor.store(&*req);
@@ -73,7 +77,12 @@ namespace {
 
 // Sleeps until the request is answered, flushed or, by a fatal signal, given up.
 int wait_for_answer(Kernel& k, CachefilesHandle cache, ReqHandle req, uint64_t msg_id) {
-  const bool killed = req->done.wait_killable() != 0;
+  bool killed = false;
+  if (k.profile.has(Change::killable_ondemand_wait)) {
+    killed = req->done.wait_killable() != 0;
+  } else {
+    req->done.wait();
+  }
   // If it is not in the table any more, an answer is under way: it counts, not the signal.
   if (killed && !cachefiles_ondemand_finish_req(k, cache, msg_id, req, -EINTR)) req->done.wait();
   const int ret = req->error;
@@ -126,9 +135,16 @@ int init_open_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) 
   return 0;
 }
 
+// Before failover_reopen_on_read a message named its object as the object was when it was sent.
+void name_object(Kernel& k, ReqHandle req) {
+  if (k.profile.has(Change::failover_reopen_on_read)) return;
+  req->msg.object_id = static_cast<uint32_t>(req->object->ondemand->ondemand_id);
+}
+
 int init_close_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) {
   (void)range;
   if (!cachefiles_ondemand_object_is_open(req->object)) return -ENOENT;
+  name_object(k, req);
   if (k.trace.enabled()) {
     trace_emit(k, "cachefiles_ondemand_close", "o=%08x mid=%x oid=%x", req->object->debug_id,
                req->msg.msg_id, req->msg.object_id);
@@ -137,7 +153,15 @@ int init_close_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range)
 }
 
 int init_read_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) {
+  // Nobody could answer it, and nobody reopened objects then.
+  if (!k.profile.has(Change::failover_reopen_on_read) &&
+      !cachefiles_ondemand_object_is_open(req->object)) {
+    warn_on(k, req->object->ondemand->ondemand_id == 0, "READ of an object that was never opened");
+    pr_err(k, "READ: anonymous fd closed prematurely.");
+    return -EIO;
+  }
   req->msg.read = range;
+  name_object(k, req);
   if (k.trace.enabled()) {
     trace_emit(k, "cachefiles_ondemand_read", "o=%08x mid=%x oid=%x s=%llx l=%zx",
                req->object->debug_id, req->msg.msg_id, req->msg.object_id,
@@ -146,10 +170,8 @@ int init_read_req(Kernel& k, ReqHandle req, const uapi::cachefiles_read& range) 
   return 0;
 }
 
-// Completes with -EIO every request of an object that goes away.
+// The caller holds the table's lock.
 void cancel_requests(Kernel& k, CachefilesHandle cache, ObjectHandle object) {
-  cache->reqs.xa_lock().lock();
-  cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_DROPPING);
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
   for (cachefiles_req* raw = cursor.find(UINT64_MAX); raw != nullptr;
        raw = cursor.next(UINT64_MAX)) {
@@ -159,6 +181,15 @@ void cancel_requests(Kernel& k, CachefilesHandle cache, ObjectHandle object) {
     cursor.store(nullptr);
     cachefiles_complete_req(k, req);
   }
+}
+
+// An object that goes away sends no more requests; those it has sent end with -EIO.
+void drop_object(Kernel& k, CachefilesHandle cache, ObjectHandle object) {
+  cache->reqs.xa_lock().lock();
+  if (k.profile.has(Change::stop_requests_when_dropping)) {
+    cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_DROPPING);
+  }
+  if (k.profile.has(Change::cancel_requests_when_dropping)) cancel_requests(k, cache, object);
   cache->reqs.xa_lock().unlock();
 }
 
@@ -182,8 +213,10 @@ void cachefiles_ondemand_clean_object(Kernel& k, ObjectHandle object) {
   if (!object->ondemand) return;
   cachefiles_ondemand_send_req(k, object, CACHEFILES_OP_CLOSE, 0, init_close_req, {});
   if (object->ondemand->ondemand_id == 0) return;
-  cancel_requests(k, object->volume->cache, object);
-  k.fscache_wq.cancel_sync(object->ondemand->ondemand_work);
+  drop_object(k, object->volume->cache, object);
+  if (k.profile.has(Change::wait_reopen_worker)) {
+    k.fscache_wq.cancel_sync(object->ondemand->ondemand_work);
+  }
 }
 
 int cachefiles_ondemand_init_obj_info(Kernel& k, ObjectHandle object,

@@ -12,7 +12,10 @@ namespace coldread {
 inline bool cachefiles_ondemand_object_is(ObjectHandle object, cachefiles_object_state state) {
   return object->ondemand->state == state;
 }
+// Before failover_reopen_on_read an object had no state: it was open while it had a live fd.
 inline bool cachefiles_ondemand_object_is_open(ObjectHandle object) {
+  const cachefiles_ondemand_info& info = *object->ondemand;
+  if (!info.kernel->profile.has(Change::failover_reopen_on_read)) return info.ondemand_id > 0;
   return cachefiles_ondemand_object_is(object, CACHEFILES_ONDEMAND_OBJSTATE_OPEN);
 }
 inline bool cachefiles_ondemand_object_is_close(ObjectHandle object) {
@@ -34,6 +37,11 @@ int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint6
 // complete(&req->done), which must happen once: a second time is a report (answered_twice).
 void cachefiles_complete_req(Kernel& k, ReqHandle req);
 void cachefiles_req_put(Kernel& k, ReqHandle req);  // the last one frees it
+// The reference of an anonymous fd as traces name it; before trace_fd_ref_strings, by number.
+inline const char* ondemand_fd_ref(Kernel& k, bool get) {
+  if (!k.profile.has(Change::trace_fd_ref_strings)) return get ? "0xc" : "0xd";
+  return get ? "GET ondemand_fd" : "PUT ondemand_fd";
+}
 // Takes the request out of the table and completes it with `error` (0 or a negative errno); false:
 // it is not at that id any more, and somebody else completes it.
 bool cachefiles_ondemand_finish_req(Kernel& k, CachefilesHandle cache, uint64_t msg_id,

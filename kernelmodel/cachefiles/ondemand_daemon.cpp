@@ -29,13 +29,28 @@ int get_fd_failed(Kernel& k, ObjectHandle object, int error) {
     cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_CLOSE);
   }
   object->ondemand->lock.unlock();
-  cachefiles_put_object(k, object, "PUT ondemand_fd");
+  cachefiles_put_object(k, object, ondemand_fd_ref(k, false));
   return error;
 }
 
+// The object has an fd already: the new one goes.
+int refuse_second_fd(Kernel& k, CachefilesHandle cache, ObjectHandle object, uint32_t object_id,
+                     AnonFile anon) {
+  anon.file->set_private(ObjectHandle());  // its release has nothing to do
+  if (k.profile.has(Change::defer_anon_fd_install)) {
+    fput(k, anon.file);
+    put_unused_fd(k, anon.fd);
+  } else {
+    close_fd(k, anon.fd);
+  }
+  cache->ondemand_ids.erase(object_id);
+  return get_fd_failed(k, object, -EEXIST);
+}
+
 // Makes the anonymous fd for an OPEN request; it is installed only when the message was copied.
+// Before defer_anon_fd_install, at once: while it was being set up it could be closed.
 int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
-  const ObjectHandle object = cachefiles_grab_object(k, req->object, "GET ondemand_fd");
+  const ObjectHandle object = cachefiles_grab_object(k, req->object, ondemand_fd_ref(k, true));
   const CachefilesHandle cache = object->volume->cache;
   uint32_t object_id = 0;
   int ret = cache->ondemand_ids.alloc_cyclic(
@@ -49,17 +64,15 @@ int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
   anon->file = alloc_file(k, cachefiles_ondemand_fd_fops, O_WRONLY);
   anon->file->preads = false;
   anon->file->set_private(object);
+  if (!k.profile.has(Change::defer_anon_fd_install)) fd_install(k, anon->fd, anon->file);
 
   object->ondemand->lock.lock();
-  if (object->ondemand->ondemand_id > 0) {
+  if (object->ondemand->ondemand_id > 0 && k.profile.has(Change::no_second_anon_fd)) {
     object->ondemand->lock.unlock();
-    anon->file->set_private(ObjectHandle());  // its release has nothing to do
-    fput(k, anon->file);
-    put_unused_fd(k, anon->fd);
-    cache->ondemand_ids.erase(object_id);
-    return get_fd_failed(k, object, -EEXIST);
+    return refuse_second_fd(k, cache, object, object_id, *anon);
   }
   req->msg.open.fd = static_cast<uint32_t>(anon->fd);
+  if (!k.profile.has(Change::failover_reopen_on_read)) req->msg.object_id = object_id;
   object->ondemand->ondemand_id = static_cast<int>(object_id);
   object->ondemand->lock.unlock();
 
@@ -77,7 +90,9 @@ ReqHandle cachefiles_ondemand_select_req(Kernel& k, Cursor& cursor, uint64_t max
   for (cachefiles_req* raw = cursor.find(max, CACHEFILES_REQ_NEW); raw != nullptr;
        raw = cursor.next(max, CACHEFILES_REQ_NEW)) {
     const ReqHandle req = req_handle(raw);
-    if (req->msg.opcode != CACHEFILES_OP_READ) return req;
+    if (req->msg.opcode != CACHEFILES_OP_READ || !k.profile.has(Change::failover_reopen_on_read)) {
+      return req;
+    }
     const ObjectHandle object = req->object;
     if (cachefiles_ondemand_object_is_close(object)) {
       cachefiles_ondemand_set_object(object, CACHEFILES_ONDEMAND_OBJSTATE_REOPENING);
@@ -109,8 +124,10 @@ int take_request(Kernel& k, CachefilesHandle cache, size_t room, Cursor& cursor,
   } else if (req) {
     cursor.clear_mark(CACHEFILES_REQ_NEW);
     cache->req_id_next = cursor.index() + 1;
-    req->ref.get();
-    cachefiles_grab_object(k, req->object, "GET read_req");
+    if (k.profile.has(Change::uaf_get_fd_after_restore)) req->ref.get();
+    if (k.profile.has(Change::uaf_object_in_daemon_read)) {
+      cachefiles_grab_object(k, req->object, "GET read_req");
+    }
     *out = req;
   }
   cache->reqs.xa_lock().unlock();
@@ -121,14 +138,21 @@ int take_request(Kernel& k, CachefilesHandle cache, size_t room, Cursor& cursor,
 int deliver(Kernel& k, ReqHandle req, uint64_t msg_id, UserBuffer buffer) {
   AnonFile anon;
   const bool is_open = req->msg.opcode == CACHEFILES_OP_OPEN;
+  const bool names_late = k.profile.has(Change::failover_reopen_on_read);
+  if (!names_late) req->msg.msg_id = static_cast<uint32_t>(msg_id);
   if (is_open) {
     const int ret = cachefiles_ondemand_get_fd(k, req, &anon);
     if (ret != 0) return ret;
   }
-  req->msg.msg_id = static_cast<uint32_t>(msg_id);
-  req->msg.object_id = static_cast<uint32_t>(req->object->ondemand->ondemand_id);
+  if (names_late) {
+    req->msg.msg_id = static_cast<uint32_t>(msg_id);
+    k.scheduler.preemption_point(&*req);
+    req->msg.object_id = static_cast<uint32_t>(req->object->ondemand->ondemand_id);
+  }
   const int ret = copy_to_user(buffer, req->msg.bytes());
-  if (is_open && ret < 0) {
+  if (!k.profile.has(Change::defer_anon_fd_install)) {
+    if (is_open && ret < 0) close_fd(k, anon.fd);
+  } else if (is_open && ret < 0) {
     fput(k, anon.file);
     put_unused_fd(k, anon.fd);
   } else if (is_open) {
@@ -137,22 +161,37 @@ int deliver(Kernel& k, ReqHandle req, uint64_t msg_id, UserBuffer buffer) {
   return ret;
 }
 
+// The daemon will not answer this request. Before uaf_get_fd_after_restore it was not looked
+// whether somebody else did meanwhile.
+void end_request(Kernel& k, CachefilesHandle cache, uint64_t msg_id, ReqHandle req, int error) {
+  if (k.profile.has(Change::uaf_get_fd_after_restore)) {
+    cachefiles_ondemand_finish_req(k, cache, msg_id, req, error);
+    return;
+  }
+  cache->reqs.erase(msg_id);
+  req->error = error;
+  cachefiles_complete_req(k, req);
+}
+
 }  // namespace
 
 ssize_t cachefiles_ondemand_daemon_read(Kernel& k, CachefilesHandle cache, UserBuffer buffer) {
-  Cursor cursor(cache->reqs, cache->req_id_next);
+  const bool fair = k.profile.has(Change::fair_request_distribution);
+  Cursor cursor(cache->reqs, fair ? cache->req_id_next : 0);
   ReqHandle req;
   const int none = take_request(k, cache, buffer.size, cursor, &req);
   if (!req) return none;
 
   const size_t length = req->msg.len;
   const int ret = deliver(k, req, cursor.index(), buffer);
-  cachefiles_put_object(k, req->object, "PUT read_req");
+  if (k.profile.has(Change::uaf_object_in_daemon_read)) {
+    cachefiles_put_object(k, req->object, "PUT read_req");
+  }
   // Nobody answers a CLOSE: having been read is enough.
   if (ret != 0 || req->msg.opcode == CACHEFILES_OP_CLOSE) {
-    cachefiles_ondemand_finish_req(k, cache, cursor.index(), req, ret);
+    end_request(k, cache, cursor.index(), req, ret);
   }
-  cachefiles_req_put(k, req);
+  if (k.profile.has(Change::uaf_get_fd_after_restore)) cachefiles_req_put(k, req);
   return ret != 0 ? ret : static_cast<ssize_t>(length);
 }
 
@@ -168,11 +207,13 @@ bool cachefiles_ondemand_next_is_open(Kernel& k, CachefilesHandle cache) {
 namespace {
 
 // The OPEN request of that id, taken out of the table; null: no such request, or not delivered.
-ReqHandle take_open_request(CachefilesHandle cache, uint64_t id) {
+// Before copen_cread_consistency any request would do.
+ReqHandle take_open_request(Kernel& k, CachefilesHandle cache, uint64_t id) {
   cache->reqs.xa_lock().lock();
   Cursor cursor(cache->reqs, id);
   ReqHandle req = req_handle(cursor.load());
-  if (req && (req->msg.opcode != CACHEFILES_OP_OPEN || req->object->ondemand->ondemand_id == 0)) {
+  if (req && k.profile.has(Change::copen_cread_consistency) &&
+      (req->msg.opcode != CACHEFILES_OP_OPEN || req->object->ondemand->ondemand_id == 0)) {
     req = {};
   }
   if (req) cursor.store(nullptr);
@@ -185,7 +226,8 @@ int open_object(Kernel& k, CachefilesHandle cache, ReqHandle req, uint64_t id, i
   const ObjectHandle object = req->object;
   const Handle<cachefiles_ondemand_info> info = object->ondemand;
   info->lock.lock();
-  if (info->ondemand_id == CACHEFILES_ONDEMAND_ID_CLOSED) {
+  if (info->ondemand_id == CACHEFILES_ONDEMAND_ID_CLOSED &&
+      k.profile.has(Change::ondemand_info_lock)) {
     info->lock.unlock();
     return -EBADFD;
   }
@@ -223,7 +265,7 @@ int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_vie
   int ret = kstrtoul(args.substr(0, comma), 0, &id);
   if (ret != 0) return ret;
 
-  const ReqHandle req = take_open_request(cache, id);
+  const ReqHandle req = take_open_request(k, cache, id);
   if (!req) return -EINVAL;
   const Handle<cachefiles_ondemand_info> info = req->object->ondemand;
   int64_t size = 0;
@@ -231,7 +273,8 @@ int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_vie
   if (ret != 0) {
     req->error = ret;
   } else if (size < -4095) {
-    req->error = ret = -EINVAL;
+    req->error = -EINVAL;
+    if (k.profile.has(Change::copen_negative_size_return)) ret = -EINVAL;
   } else if (size < 0) {
     req->error = static_cast<int>(size);
   } else {
@@ -241,7 +284,8 @@ int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_vie
 
   // Without its fd nobody can ever answer a READ of the object: it must be reopened first.
   info->lock.lock();
-  if (info->ondemand_id == CACHEFILES_ONDEMAND_ID_CLOSED) {
+  if (info->ondemand_id == CACHEFILES_ONDEMAND_ID_CLOSED &&
+      k.profile.has(Change::copen_closes_object)) {
     cachefiles_ondemand_set_object(req->object, CACHEFILES_ONDEMAND_OBJSTATE_CLOSE);
   }
   info->lock.unlock();
@@ -250,8 +294,8 @@ int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_vie
 }
 
 int cachefiles_ondemand_restore(Kernel& k, CachefilesHandle cache, std::string_view args) {
-  (void)k;
   (void)args;
+  if (!k.profile.has(Change::failover_restore_command)) return -EOPNOTSUPP;  // an unknown word
   if (!cache->flags.test(CACHEFILES_ONDEMAND_MODE)) return -EOPNOTSUPP;
   cache->reqs.xa_lock().lock();
   Cursor cursor(cache->reqs);

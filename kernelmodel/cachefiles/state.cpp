@@ -27,6 +27,7 @@ cachefiles_cache::cachefiles_cache(Kernel& k)
       flags(k.scheduler, "cache->flags"),
       rootdirname(&k.scheduler.memory()),
       tag(&k.scheduler.memory()),
+      secctx(&k.scheduler.memory()),
       unbind_pincount(k.scheduler, "cache->unbind_pincount", 1),
       reqs(k.scheduler, LockClass::cachefiles_reqs_lock),
       ondemand_ids(k.scheduler, LockClass::cachefiles_ondemand_ids_lock) {}
@@ -39,6 +40,7 @@ cachefiles_state::cachefiles_state(Kernel& k)
       object_pool(k.scheduler, "cachefiles_object"),
       info_pool(k.scheduler, "cachefiles_ondemand_info"),
       req_pool(k.scheduler, "cachefiles_req"),
+      cred_pool(k.scheduler, "cred"),
       inodes(&k.scheduler.memory()),
       rename_mutex(k.scheduler, LockClass::rename_mutex),
       object_debug_id(k.scheduler, 0) {}

@@ -93,6 +93,7 @@ int cachefiles_check_auxdata(Kernel& k, ObjectHandle object, InodeNumber file) {
     ret = static_cast<int>(got);
     trace_cachefiles_vfs_error(k, object, file, ret, "getxattr");
     if (ret == -EIO) cachefiles_io_error(k, object->volume->cache, "Failed to read aux");
+    if (!k.profile.has(Change::getxattr_errors_propagated)) ret = -ESTALE;
   } else if (static_cast<size_t>(got) == length) {
     why = judge_object(cookie, value.data());
     if (why == nullptr) {
@@ -152,6 +153,7 @@ int cachefiles_check_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
     ret = static_cast<int>(got);
     trace_cachefiles_vfs_error(k, {}, volume->dentry, ret, "getxattr");
     if (ret == -EIO) cachefiles_io_error(k, volume->cache, "Failed to read xattr");
+    if (!k.profile.has(Change::getxattr_errors_propagated)) ret = -ESTALE;
   } else if (static_cast<size_t>(got) != length) {
     why = "VOL BAD xatt";
   } else if (std::memcmp(value.data(), kReserved.data(), kVolumeHeader) != 0) {

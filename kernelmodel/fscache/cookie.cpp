@@ -144,7 +144,8 @@ bool note_use(Kernel& k, CookieHandle cookie, bool will_modify) {
         cookie->flags.set(FSCACHE_COOKIE_DO_PREP_TO_WRITE);
         queue = true;
       }
-      if (cookie->flags.test_and_clear(FSCACHE_COOKIE_DO_LRU_DISCARD)) {
+      if (k.profile.has(Change::fscache_lru_use_race) &&
+          cookie->flags.test_and_clear(FSCACHE_COOKIE_DO_LRU_DISCARD)) {
         see_cookie(k, cookie, "-   lrudc");
       }
       return queue;
@@ -307,8 +308,10 @@ void fscache_invalidate(Kernel& k, CookieHandle cookie, std::span<const std::byt
     trace_emit(k, "fscache_invalidate", "c=%08x sz=%llx", cookie->debug_id,
                static_cast<unsigned long long>(new_size));
   }
+  // One access, however often; before fscache_inval_access_ref_leak one each time.
   if (cookie->state == FSCACHE_COOKIE_STATE_LOOKING_UP &&
-      !cookie->flags.test_and_set(FSCACHE_COOKIE_DO_INVALIDATE)) {
+      (!cookie->flags.test_and_set(FSCACHE_COOKIE_DO_INVALIDATE) ||
+       !k.profile.has(Change::fscache_inval_access_ref_leak))) {
     trace_cookie_access(k, cookie, cookie->n_accesses.inc_return(), "BEGIN inval  ");
   }
   if (cookie->state != FSCACHE_COOKIE_STATE_ACTIVE) {

@@ -150,6 +150,7 @@ void perform_invalidation(Kernel& k, CookieHandle cookie) {
 }
 
 void end_deferred_invalidation(Kernel& k, CookieHandle cookie) {
+  if (!k.profile.has(Change::fscache_inval_access_ref_leak)) return;
   if (cookie->flags.test_and_clear(FSCACHE_COOKIE_DO_INVALIDATE)) {
     fscache_end_cookie_access(k, cookie, "END   inval  ");
   }
@@ -164,7 +165,9 @@ bool leave_active(Kernel& k, CookieHandle cookie) {
       cookie->lock.lock();
     }
     if (cookie->flags.test(FSCACHE_COOKIE_DO_LRU_DISCARD)) {
-      if (cookie->n_accesses.read() != 0) return false;
+      if (cookie->n_accesses.read() != 0 && k.profile.has(Change::fscache_lru_n_accesses)) {
+        return false;
+      }
       cookie->state = FSCACHE_COOKIE_STATE_LRU_DISCARDING;
       return true;
     }

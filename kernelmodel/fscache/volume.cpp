@@ -28,8 +28,14 @@ void begin_access(Kernel& k, VolumeHandle volume, CookieHandle cookie, const cha
   trace_access(k, volume, cookie, volume->n_accesses.inc_return(), why);
 }
 
-bool same_volume(VolumeHandle a, VolumeHandle b) {
-  return a->key_hash == b->key_hash && a->cache == b->cache && a->key == b->key;
+bool same_volume(Kernel& k, VolumeHandle a, VolumeHandle b) {
+  if (a->key_hash != b->key_hash || a->cache != b->cache) return false;
+  // The length was a signed byte: as a size it was huge.
+  if (a->key[0] > 127 && !k.profile.has(Change::fscache_volume_key_oob)) {
+    k.scheduler.broken(ReportKind::out_of_bounds,
+                       "volume keys of more than 127 bytes are compared beyond their end");
+  }
+  return a->key == b->key;
 }
 
 void wait_on_volume_collision(Kernel& k, VolumeHandle candidate, uint32_t collidee) {
@@ -50,7 +56,7 @@ bool fscache_hash_volume(Kernel& k, VolumeHandle candidate) {
   const auto [first, last] = fs.volume_hash.equal_range(candidate->key_hash);
   for (auto at = first; at != last; ++at) {
     const VolumeHandle cursor = at->second;
-    if (!same_volume(candidate, cursor)) continue;
+    if (!same_volume(k, candidate, cursor)) continue;
     if (!cursor->flags.test(FSCACHE_VOLUME_RELINQUISHED)) {
       trace_volume(k, cursor->debug_id, cursor->ref.peek(), "*COLLIDE*");
       fs.volume_hash_lock.unlock();
@@ -85,9 +91,13 @@ void fscache_unhash_volume(Kernel& k, VolumeHandle volume) {
     const auto [begin, end] = fs.volume_hash.equal_range(volume->key_hash);
     for (auto at = begin; at != end; ++at) {
       const VolumeHandle cursor = at->second;
-      if (!same_volume(cursor, volume)) continue;
+      if (!same_volume(k, cursor, volume)) continue;
       trace_volume(k, cursor->debug_id, cursor->ref.peek(), "SEE hwake");
-      cursor->flags.clear_and_wake_up(FSCACHE_VOLUME_ACQUIRE_PENDING);
+      if (k.profile.has(Change::fscache_relinquished_volume_wait)) {
+        cursor->flags.clear_and_wake_up(FSCACHE_VOLUME_ACQUIRE_PENDING);
+      } else {
+        cursor->flags.clear(FSCACHE_VOLUME_ACQUIRE_PENDING);  // and woke those who wait for a bit
+      }
       break;
     }
   }

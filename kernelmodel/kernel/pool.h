@@ -51,9 +51,12 @@ class Handle {
   Handle() = default;
   Handle(std::nullptr_t) {}  // NOLINT(*-explicit-*)
 
-  // The handle of a live object that lies in a Pool<T>.
+  // The handle of an object that lies in a Pool<T>: reports use_after_free if it is gone. (What
+  // took its place is not told from it.)
   static Handle of(T& object) {
     auto* slot = reinterpret_cast<pool::Slot*>(&object) - 1;
+    if (slot->generation % 2 == 0) [[unlikely]]
+      pool::report_use_after_free(*slot);
     return Handle(slot, slot->generation);
   }
 

@@ -9,6 +9,8 @@ const char* report_kind_name(ReportKind kind) {
       return "none";
     case ReportKind::use_after_free:
       return "use-after-free";
+    case ReportKind::out_of_bounds:
+      return "out-of-bounds";
     case ReportKind::null_dereference:
       return "null-dereference";
     case ReportKind::warning:

@@ -9,6 +9,7 @@ namespace coldread {
 enum class ReportKind : uint8_t {
   none,
   use_after_free,      // a handle whose generation is gone (as KASAN)
+  out_of_bounds,       // memory beyond an object's end (as KASAN)
   null_dereference,    // an oops
   warning,             // WARN_ON, BUG_ON, a failed assertion of the kernel's
   refcount,            // a count below zero, or revived from zero

@@ -23,13 +23,14 @@ struct work_queue::Worker {
 
 namespace {
 
-// A pending work's memory is given up. Not an error when the run is over and all of it goes.
+// A pending work's memory is given up: a worker will use it. Not an error when the run is over and
+// all of it goes.
 void check_not_pending(Scheduler& scheduler, const char* queue_name) {
   if (scheduler.current() == nullptr) return;
   ReportText text;
   text << "work was freed by " << scheduler.current()->name << " while it was pending on "
        << queue_name;
-  report(scheduler, ReportKind::warning, text);
+  report(scheduler, ReportKind::use_after_free, text);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Worker;
 class Work {
  public:
   Work(void (*fn)(void*), void* arg) : fn_(fn), arg_(arg) {}
-  // Reports ReportKind::warning if it is still queued and a task runs.
+  // Reports ReportKind::use_after_free if it is still queued and a task runs.
   ~Work();
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
@@ -48,7 +48,7 @@ class Work {
 class DelayedWork {
  public:
   DelayedWork(void (*fn)(void*), void* arg) : work_(fn, arg) {}
-  // Reports ReportKind::warning if it is still pending and a task runs.
+  // Reports ReportKind::use_after_free if it is still pending and a task runs.
   ~DelayedWork();
 
   bool pending() const { return timer_.armed || work_.pending(); }  // delayed_work_pending

@@ -46,6 +46,7 @@ int parse_and_run(int argc, char** argv) {
   add_run(app, action);
   add_record(app, action);
   add_profiles(app, action);
+  add_bugs(app, action);
   add_schema(app, action);
   add_serve(app, action);
   add_umount(app, action);

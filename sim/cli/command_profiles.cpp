@@ -11,6 +11,26 @@
 namespace coldread::cli {
 namespace {
 
+// A change that one profile has and the other has not.
+void print_change(const ChangeInfo& change, std::string_view with, std::string_view without) {
+  fmt::print("  {:<32} since {:<5} {:<13} {}{}\n", change.name, change.since, change.commit,
+             change.summary, with.empty() ? fmt::format(" (not in {})", without) : "");
+}
+
+int print_difference(const Profile& a, const Profile& b) {
+  fmt::print("From {} to {}:\n", a.name, b.name);
+  size_t common = 0;
+  for (const ChangeInfo& change : all_changes()) {
+    if (b.has(change.change) && !a.has(change.change)) print_change(change, b.name, a.name);
+    common += a.has(change.change) && b.has(change.change) ? 1 : 0;
+  }
+  for (const ChangeInfo& change : all_changes()) {
+    if (a.has(change.change) && !b.has(change.change)) print_change(change, "", b.name);
+  }
+  fmt::print("{} changes are in both.\n", common);
+  return kPassed;
+}
+
 void print_text() {
   for (const Profile& profile : profiles()) {
     fmt::print("{:<10} {}{}{}\n", profile.name, profile.description,
@@ -22,7 +42,8 @@ void print_text() {
   }
   fmt::print("\nChanges:\n");
   for (const ChangeInfo& change : all_changes()) {
-    fmt::print("  {:<32} {:<13} {}\n", change.name, change.commit, change.summary);
+    fmt::print("  {:<32} {:<5} {:<13} {}\n", change.name, change.since, change.commit,
+               change.summary);
   }
 }
 
@@ -41,8 +62,10 @@ void print_json() {
                                {"changes", has}});
   }
   for (const ChangeInfo& change : all_changes()) {
-    out["changes"].push_back(
-        {{"name", change.name}, {"commit", change.commit}, {"summary", change.summary}});
+    out["changes"].push_back({{"name", change.name},
+                              {"since", change.since},
+                              {"commit", change.commit},
+                              {"summary", change.summary}});
   }
   fmt::print("{}\n", out.dump(2));
 }
@@ -55,14 +78,26 @@ void add_profiles(CLI::App& app, Action& action) {
   command->add_option("--format", *format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  auto difference = std::make_shared<std::vector<std::string>>();
+  command->add_option("--diff", *difference, "What changed from profile A to profile B")
+      ->expected(2)
+      ->type_name("A B")
+      ->check([](const std::string& name) {
+        return find_profile(name) != nullptr ? std::string() : name + ": no such profile";
+      });
   command->footer(
       "A profile is a list of upstream changes. One marked (derived) was not compared with a\n"
       "running kernel.\n\n"
       "Examples:\n"
       "  coldread profiles\n"
+      "  coldread profiles --diff 6.1 6.12.117\n"
       "  coldread profiles --format json | jq -r '.profiles[].name'");
-  command->callback([&action, format] {
-    action = [format] {
+  command->callback([&action, format, difference] {
+    action = [format, difference]() -> int {
+      if (!difference->empty()) {
+        return print_difference(*find_profile(difference->front()),
+                                *find_profile(difference->back()));
+      }
       *format == "json" ? print_json() : print_text();
       return kPassed;
     };

@@ -18,9 +18,27 @@ constexpr const char* kFooter =
     "  coldread run scenarios/3-read --filter cold    some\n"
     "  coldread run a.json -v --trace a.ftrace        one, with every step and every tracepoint\n"
     "  coldread run a.json --strategy random --seed 7 another interleaving\n"
+    "  coldread run a.json --without msg-id-cyclic    as if that had never been fixed\n"
     "  coldread run a.json --on kernel --compare      also on a real kernel: do they agree?\n"
     "  coldread run --recorded tests/recordings       do model and recorded kernels agree?\n"
     "  coldread run --format junit > results.xml      for a CI server";
+
+// A change that is put in or taken out must exist, and be asked of the model alone.
+std::string wrong_changes(const RunRequest& request, std::string_view option,
+                          const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (find_change(name) != nullptr) continue;
+    std::string known;
+    for (const ChangeInfo& change : all_changes()) known += fmt::format(" {}", change.name);
+    return fmt::format("{} {}: no such change; there are:{}", option, name, known);
+  }
+  if (names.empty()) return {};
+  if (request.on != Target::sim) return fmt::format("{} needs --on sim", option);
+  if (!request.recorded.empty()) {
+    return fmt::format("{} and --recorded: no kernel like that was recorded", option);
+  }
+  return {};
+}
 
 // What options cannot say of each other one by one; empty: fine.
 std::string contradiction(const RunRequest& request) {
@@ -28,6 +46,10 @@ std::string contradiction(const RunRequest& request) {
   if (!request.recorded.empty() && request.on != Target::sim) return "--recorded needs --on sim";
   if (!request.trace.empty() && request.on != Target::sim) {
     return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints";
+  }
+  for (const auto& [option, names] :
+       {std::pair{"--with", &request.with}, std::pair{"--without", &request.without}}) {
+    if (std::string wrong = wrong_changes(request, option, *names); !wrong.empty()) return wrong;
   }
   if (!request.kernel.empty() && find_profile(request.kernel) == nullptr) {
     std::string known;
@@ -76,6 +98,12 @@ void add_run(CLI::App& app, Action& action) {
              {{"sim", Target::sim}, {"kernel", Target::kernel}});
   command->add_option("--kernel", request->kernel,
                       "One profile (see `coldread profiles`) instead of all a scenario lists");
+  command
+      ->add_option("--without", request->without,
+                   "Take an upstream change out of each profile (repeatable)")
+      ->allow_extra_args(false);
+  command->add_option("--with", request->with, "Put an upstream change into each profile")
+      ->allow_extra_args(false);
   add_seed(*command, request->seed);
   add_choice(*command, "--strategy", "Who runs next on the model", request->strategy,
              {{"fifo", sim::Strategy::fifo}, {"random", sim::Strategy::random}});

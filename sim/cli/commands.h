@@ -12,6 +12,7 @@ using Action = std::function<int()>;
 void add_run(CLI::App& app, Action& action);
 void add_record(CLI::App& app, Action& action);
 void add_profiles(CLI::App& app, Action& action);
+void add_bugs(CLI::App& app, Action& action);
 void add_schema(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_umount(CLI::App& app, Action& action);

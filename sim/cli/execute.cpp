@@ -38,7 +38,8 @@ Outcome run_one(RunContext& context, const scenario::Scenario& scenario, const s
   if (on_line) on_line(fmt::format("{}  {}", path, profile_name));
   try {
     if (context.request.on == Target::sim) {
-      execute_on_sim(context, scenario, *profile, on_line, outcome);
+      execute_on_sim(context, scenario, changed_profile(context.request, *profile), on_line,
+                     outcome);
     } else {
       execute_on_kernel(context, scenario, *profile, on_line, outcome);
     }
@@ -122,6 +123,7 @@ void execute_on_sim(const RunContext& context, const scenario::Scenario& scenari
   const RunRequest& request = context.request;
   sim::RunOptions options;
   options.profile = profile.name;
+  options.changed_profile = &profile;
   options.strategy = request.strategy;
   options.seed = request.seed;
   options.history = kLastEvents;

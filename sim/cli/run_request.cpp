@@ -35,11 +35,22 @@ const char* strategy_name(sim::Strategy strategy) {
   return strategy == sim::Strategy::fifo ? "fifo" : "random";
 }
 
+Profile changed_profile(const RunRequest& request, const Profile& profile) {
+  Profile changed = profile;
+  for (const std::string& name : request.with) changed = changed.with(find_change(name)->change);
+  for (const std::string& name : request.without) {
+    changed = changed.without(find_change(name)->change);
+  }
+  return changed;
+}
+
 std::string repeat_command(const RunRequest& request, const std::string& path,
                            const std::string& profile) {
   std::string command =
       fmt::format("coldread run {} --kernel {} --seed {} --strategy {}", shell_quoted(path),
                   shell_quoted(profile), request.seed, strategy_name(request.strategy));
+  for (const std::string& name : request.with) command += " --with " + name;
+  for (const std::string& name : request.without) command += " --without " + name;
   if (request.on == Target::kernel) {
     command += " --on kernel";
     if (request.compare) command += " --compare";

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <sstream>
 
@@ -58,7 +59,7 @@ int64_t KernelUnderTest::inject_errors(uint32_t errors) const {
       open((root + "/proc/sys/cachefiles/error_injection").c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -errno;
   const std::string text = std::to_string(errors);
-  const int64_t result = answer(write(fd, text.data(), text.size()));
+  const int64_t result = std::min<int64_t>(answer(write(fd, text.data(), text.size())), 0);
   close(fd);
   return result;
 }

@@ -206,7 +206,8 @@ void Machine::report_leaks(RunResult& result) {
                              &kernel_.cachefiles.object_pool,
                              &kernel_.cachefiles.info_pool,
                              &kernel_.cachefiles.volume_pool,
-                             &kernel_.cachefiles.cache_pool};
+                             &kernel_.cachefiles.cache_pool,
+                             &kernel_.cachefiles.cred_pool};
   // A request that is left was never answered: nobody waits for it any more, or it would be a hang.
   const bool unanswered = kernel_.cachefiles.req_pool.live() != 0;
   player::RunReport report{

@@ -152,6 +152,9 @@ Mismatches Matcher::answer(const json& expect, const std::string& pointer,
     return waits ? Mismatches() : Mismatches{unmet(pointer, "still waiting", result)};
   if (expect.contains("killed"))
     return !back && !waits ? Mismatches() : Mismatches{unmet(pointer, "killed", result)};
+  if (expect.contains("skipped"))
+    return record.contains("skipped") ? Mismatches()
+                                      : Mismatches{unmet(pointer, "skipped", result)};
 
   if (expect.contains("ret") &&
       (!record.contains("ret") || !equal(expect.at("ret"), record["ret"])))

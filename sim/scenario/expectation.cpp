@@ -167,7 +167,7 @@ void check_answer(const Node& node, Verb verb, const Names& names) {
   if (ret && error) node.fail("either \"ret\" or \"errno\"", "both");
   if (ret) ret->number(kMaxPlainNumber - 1);
   if (error) check_errno(*error);
-  for (const char* ending : {"waits", "killed"})
+  for (const char* ending : {"waits", "killed", "skipped"})
     if (const auto value = fields.find(ending)) {
       if (!value->boolean()) value->fail("true");
       if (json.size() != 1) node.fail("\"" + std::string(ending) + "\" alone");

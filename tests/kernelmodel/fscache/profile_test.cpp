@@ -12,7 +12,7 @@ namespace {
 TEST(Profiles, AreFoundByTheirExactName) {
   ASSERT_NE(find_profile("6.12.117"), nullptr);
   EXPECT_EQ(find_profile("6.12.117")->name, kDefaultProfile);
-  EXPECT_EQ(find_profile("6.12"), nullptr);
+  EXPECT_EQ(find_profile("6.12.118"), nullptr);
   EXPECT_EQ(find_profile(""), nullptr);
 }
 

@@ -282,7 +282,7 @@ TEST_F(WorkQueueTest, PendingWorkMustNotGoAway) {
     Work work([](void*) {}, nullptr);
     queue.queue(work);
   });
-  EXPECT_EQ(run.report(ReportKind::warning),
+  EXPECT_EQ(run.report(ReportKind::use_after_free),
             "work was freed by task while it was pending on fscache");
 }
 
@@ -291,7 +291,7 @@ TEST_F(WorkQueueTest, ArmedDelayedWorkMustNotGoAway) {
     DelayedWork work([](void*) {}, nullptr);
     queue.queue_delayed(work, 5);
   });
-  run.report(ReportKind::warning);
+  run.report(ReportKind::use_after_free);
 }
 
 TEST_F(WorkQueueTest, WorkMustGiveItsLocksBack) {

@@ -24,7 +24,7 @@ TEST_F(OtherCommandsTest, EveryCommandHasHelpWithExamples) {
   const CommandResult all = run({"--help"});
   EXPECT_EQ(all.exit_code, 0);
   EXPECT_THAT(all.out, HasSubstr("Exit codes:"));
-  for (const char* command : {"run", "exec", "profiles", "schema", "doctor"}) {
+  for (const char* command : {"run", "exec", "profiles", "bugs", "schema", "doctor"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + command));
     const CommandResult help = run({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command;
@@ -43,6 +43,42 @@ TEST_F(OtherCommandsTest, Profiles) {
     EXPECT_TRUE(profile["derived"].is_boolean());
   }
   EXPECT_THAT(names, testing::IsSupersetOf({"rfc-v8", "6.1.192", "6.12.117"}));
+}
+
+TEST_F(OtherCommandsTest, DifferenceOfProfiles) {
+  const std::string newer = run({"profiles", "--diff", "6.8", "6.12.117"}).out;
+  EXPECT_THAT(newer, HasSubstr("msg-id-cyclic                    since 6.10  19f4f3990914"));
+  EXPECT_THAT(newer, testing::Not(HasSubstr("fair-request-distribution")));
+  const std::string older = run({"profiles", "--diff", "6.12.117", "6.8"}).out;
+  EXPECT_THAT(older, HasSubstr("(not in 6.8)"));
+}
+
+TEST_F(OtherCommandsTest, DerivedProfilesHaveWhatCameBefore) {
+  const json document = json::parse(run({"profiles", "--format", "json"}).out);
+  for (const json& profile : document["profiles"]) {
+    if (profile["name"] != "6.8") continue;
+    EXPECT_TRUE(profile["derived"]);
+    EXPECT_THAT(profile["changes"], testing::Contains("failover-restore-command"));
+    EXPECT_THAT(profile["changes"], testing::Contains("cache-file-mode-0600"));
+    EXPECT_THAT(profile["changes"], testing::Not(testing::Contains("msg-id-cyclic")));
+  }
+}
+
+TEST_F(OtherCommandsTest, Bugs) {
+  EXPECT_THAT(run({"bugs"}).out, HasSubstr("CVE-2024-39510"));
+  const json all = json::parse(run({"bugs", "--format", "json"}).out);
+  const json one = json::parse(run({"bugs", "poll-lock", "--format", "json"}).out);
+  EXPECT_GT(all.size(), 30U);
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0]["commit"], "cf5bb09e742a");
+  EXPECT_EQ(one[0]["profiles"], json::parse(R"(["6.8"])"));
+}
+
+TEST_F(OtherCommandsTest, BugsNeedTheirScenarios) {
+  const CommandResult result = run({"bugs", "--run", "poll-lock", "--scenarios", "nowhere"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("nowhere/bugs/poll-lock.json"));
+  EXPECT_EQ(result.out, "");
 }
 
 TEST_F(OtherCommandsTest, Schema) {

@@ -7,10 +7,20 @@ namespace coldread {
 namespace {
 
 TEST(ReportKindTest, HasItsWord) {
-  const char* const words[] = {
-      "none", "use-after-free", "null-dereference", "warning",    "refcount",
-      "leak", "answered-twice", "never-answered",   "lock-order", "sleeping-in-atomic",
-      "hang", "unwritten-data", "stack-overflow"};
+  const char* const words[] = {"none",
+                               "use-after-free",
+                               "out-of-bounds",
+                               "null-dereference",
+                               "warning",
+                               "refcount",
+                               "leak",
+                               "answered-twice",
+                               "never-answered",
+                               "lock-order",
+                               "sleeping-in-atomic",
+                               "hang",
+                               "unwritten-data",
+                               "stack-overflow"};
   uint8_t kind = 0;
   for (const char* word : words)
     EXPECT_STREQ(report_kind_name(static_cast<ReportKind>(kind++)), word);

@@ -1,0 +1,61 @@
+// The catalogue of known bugs and changes, and looking for one of them in a profile.
+//
+// The facts are kernelmodel/bugs.json, which is part of the program; what fixed a bug, and when, is
+// the change of the same name (kernelmodel/profile.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernelmodel/profile.h"
+#include "sim/machine/run.h"
+#include "sim/result.h"
+#include "sim/scenario/scenario.h"
+
+namespace coldread::cli {
+
+struct Bug {
+  std::string id;  // the change that fixed it, or a name of its own
+  std::string cve;
+  std::string kind;  // "bug", "change" (of behaviour, no mistake), "unfixed"
+  // How it shows: a report's kind, or "wrong-answer": other answers than a kernel without it gives.
+  std::string shows;
+  bool race = false;                  // only some interleavings show it
+  std::vector<std::string> profiles;  // that have it, oldest first
+  std::string scenario;               // below the directory of scenarios
+  const ChangeInfo* fix = nullptr;    // null: unfixed
+};
+
+// In the order in which they were fixed; the unfixed ones last.
+const std::vector<Bug>& all_bugs();
+const Bug* find_bug(std::string_view id);  // null: no such bug
+
+// The newest profile that has it, and the default one or the newest one that has it not (null: all
+// do).
+const Profile& profile_with(const Bug& bug);
+const Profile* profile_without(const Bug& bug);
+
+Result<scenario::Scenario> load_bug_scenario(const std::string& directory, const Bug& bug);
+
+struct Hunt {
+  bool found = false;
+  sim::Strategy strategy = sim::Strategy::fifo;  // that found it, or the last one tried
+  uint64_t schedules = 0;                        // tried, with the one that found it
+  uint64_t seed = 0;                             // of that one
+  double seconds = 0;
+};
+
+// Plays the scenario in `profile` until the bug shows: first in, first out, and if it is a race
+// then with random seeds from `first_seed` on, at most `limit` schedules in all. `sound` is the
+// name of a profile that has not got the bug: its answers are the right ones. Empty: all have it,
+// and it shows if all goes as the scenario says.
+Hunt hunt(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
+          std::string_view sound, uint64_t limit, uint64_t first_seed = 1);
+
+// Plays as many schedules where the bug is not: true if each is as the scenario expects it there.
+bool silent(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
+            uint64_t schedules, uint64_t first_seed = 1);
+
+}  // namespace coldread::cli
