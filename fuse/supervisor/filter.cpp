@@ -47,13 +47,17 @@ int add_rules(scmp_filter_ctx context, WatchedRange range) {
   rules.look_at(SCMP_SYS(open), {masked(1, O_ACCMODE, O_RDWR)});
   rules.look_at(SCMP_SYS(openat), {masked(2, O_ACCMODE, O_RDWR)});
   rules.look_at(SCMP_SYS(openat2));
+  rules.look_at(SCMP_SYS(ioctl), {masked(1, kInt, CACHEFILES_IOC_READ_COMPLETE)});
+  if (range.all) {
+    rules.look_at(SCMP_SYS(read));
+    return rules.error();
+  }
   rules.look_at(SCMP_SYS(read), {watched(0)});
   rules.look_at(SCMP_SYS(dup), {watched(0)});
   rules.look_at(SCMP_SYS(dup2), {watched(0)});
   rules.look_at(SCMP_SYS(dup3), {watched(0)});
   rules.look_at(SCMP_SYS(fcntl), {watched(0), masked(1, kInt, F_DUPFD)});
   rules.look_at(SCMP_SYS(fcntl), {watched(0), masked(1, kInt, F_DUPFD_CLOEXEC)});
-  rules.look_at(SCMP_SYS(ioctl), {masked(1, kInt, CACHEFILES_IOC_READ_COMPLETE)});
   return rules.error();
 }
 

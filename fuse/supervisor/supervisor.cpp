@@ -192,6 +192,7 @@ DeviceService::Kind Supervisor::kind_of(pid_t thread, int fd) const {
 }
 
 int Supervisor::free_number(pid_t thread, int from) const {
+  if (range_.all) return -1;
   const rlim_t limit = descriptor_limit(thread);
   for (int fd = std::max(from, range_.first); fd < range_.stand_in(); ++fd) {
     if (static_cast<rlim_t>(fd) >= limit) return -1;

@@ -17,6 +17,29 @@ nlohmann::json transcript_of(const scenario::Scenario& scenario, const std::stri
   return sim::run(scenario, options).transcript.canonical();
 }
 
+bool treats_the_disk_badly(const scenario::Scenario& scenario) {
+  for (const scenario::TaskSpec& task : scenario.tasks) {
+    for (const scenario::Step& step : task.steps) {
+      if (step.verb != scenario::Verb::disk) continue;
+      const scenario::DiskOperation operation = step.disk.operation;
+      if (operation == scenario::DiskOperation::fill ||
+          operation == scenario::DiskOperation::remount)
+        return true;
+    }
+  }
+  return false;
+}
+
+std::string why_only_the_model(const scenario::Scenario& scenario, const Profile& profile,
+                               const player::Transcript& model) {
+  if (!scenario.model_only.empty()) return scenario.model_only;
+  const bool found = model.report && model.report->kind != "hang";
+  if (found && player::verify(scenario, std::string(profile.name), model).empty()) {
+    return fmt::format("it expects {}, which only the model can see", model.report->kind);
+  }
+  return {};
+}
+
 // Takes away what is equal to `model`; whether anything is left.
 bool any_left(const nlohmann::json& model, std::vector<nlohmann::json>& seen) {
   std::erase_if(seen,
@@ -29,12 +52,15 @@ bool any_left(const nlohmann::json& model, std::vector<nlohmann::json>& seen) {
 std::string why_not_expressible(const scenario::Scenario& scenario, const Profile& profile,
                                 const player::Transcript& model) {
   if (profile.kernel_series.empty()) return "no real kernel can be built for this profile";
-  if (!scenario.model_only.empty()) return scenario.model_only;
-  const bool found = model.report && model.report->kind != "hang";
-  if (found && player::verify(scenario, std::string(profile.name), model).empty()) {
-    return fmt::format("it expects {}, which only the model can see", model.report->kind);
-  }
-  return {};
+  return why_only_the_model(scenario, profile, model);
+}
+
+std::string why_not_mounted(const scenario::Scenario& scenario, const Profile& profile,
+                            const player::Transcript& model) {
+  if (scenario.cache_bytes != scenario::Scenario().cache_bytes || scenario.cache_inodes != 0)
+    return "it wants a disk of its own size";
+  if (treats_the_disk_badly(scenario)) return "it wants a disk of its own";
+  return why_only_the_model(scenario, profile, model);
 }
 
 void compare_with_model(const scenario::Scenario& scenario, const sim::RunOptions& options,

@@ -18,6 +18,10 @@ namespace coldread::cli {
 std::string why_not_expressible(const scenario::Scenario& scenario, const Profile& profile,
                                 const player::Transcript& model);
 
+// The same for the model behind a mount, whose cache lies on this machine's own disk.
+std::string why_not_mounted(const scenario::Scenario& scenario, const Profile& profile,
+                            const player::Transcript& model);
+
 // Compares transcripts of a real kernel, each in canonical form, with `model`, the transcript of
 // the run with `options`, and where that is not it with other interleavings. Sets
 // outcome.agreement, .differences and .reason; what passed so far and differs has failed.

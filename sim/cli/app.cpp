@@ -9,6 +9,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
 #include "sim/live/guest_main.h"
+#include "sim/live/play_main.h"
 
 namespace coldread::cli {
 namespace {
@@ -67,6 +68,8 @@ int main(int argc, char** argv) {
   try {
     // Not for people: what --on kernel starts inside a guest.
     if (argc == 3 && std::string_view(argv[1]) == "guest") return live::run_guest(argv[2]);
+    // Nor this: what --on fuse starts under a supervisor.
+    if (argc == 3 && std::string_view(argv[1]) == "play") return live::run_play(argv[2]);
     return parse_and_run(argc, argv);
   } catch (const std::exception& error) {
     fmt::print(stderr, "coldread: {}\n", error.what());

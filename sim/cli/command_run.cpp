@@ -20,6 +20,7 @@ constexpr const char* kFooter =
     "  coldread run a.json --strategy random --seed 7 another interleaving\n"
     "  coldread run a.json --without msg-id-cyclic    as if that had never been fixed\n"
     "  coldread run a.json --on kernel --compare      also on a real kernel: do they agree?\n"
+    "  coldread run a.json --on fuse --compare        through a mount, with real processes\n"
     "  coldread run --recorded tests/recordings       do model and recorded kernels agree?\n"
     "  coldread run --format junit > results.xml      for a CI server";
 
@@ -42,10 +43,11 @@ std::string wrong_changes(const RunRequest& request, std::string_view option,
 
 // What options cannot say of each other one by one; empty: fine.
 std::string contradiction(const RunRequest& request) {
-  if (request.compare && request.on != Target::kernel) return "--compare needs --on kernel";
+  if (request.compare && request.on == Target::sim)
+    return "--compare needs --on kernel or --on fuse";
   if (!request.recorded.empty() && request.on != Target::sim) return "--recorded needs --on sim";
   if (!request.trace.empty() && request.on != Target::sim) {
-    return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints";
+    return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints, a mount trace_pipe";
   }
   for (const auto& [option, names] :
        {std::pair{"--with", &request.with}, std::pair{"--without", &request.without}}) {
@@ -95,7 +97,7 @@ void add_run(CLI::App& app, Action& action) {
   auto request = std::make_shared<RunRequest>();
   command->add_option("PATH", request->paths, "Scenario files, or directories of them");
   add_choice(*command, "--on", "What runs them", request->on,
-             {{"sim", Target::sim}, {"kernel", Target::kernel}});
+             {{"sim", Target::sim}, {"fuse", Target::fuse}, {"kernel", Target::kernel}});
   command->add_option("--kernel", request->kernel,
                       "One profile (see `coldread profiles`) instead of all a scenario lists");
   command
@@ -120,11 +122,11 @@ void add_run(CLI::App& app, Action& action) {
                       "Compare with what real kernels answered, recorded below DIR");
   command
       ->add_option("--hang-after", request->hang_after,
-                   "Seconds after which a task of a real kernel counts as hung")
+                   "Seconds after which a task of a real run counts as hung")
       ->check(CLI::Range(1u, 3600u))
       ->capture_default_str();
   command->add_flag("--compare", request->compare,
-                    "With --on kernel: compare with the model's transcript");
+                    "With --on kernel or fuse: compare with the simulated transcript");
   command->add_flag("-v,--verbose", request->verbose, "Messages and steps as they go");
   command->footer(kFooter);
   command->callback([&action, request] {

@@ -40,6 +40,8 @@ Outcome run_one(RunContext& context, const scenario::Scenario& scenario, const s
     if (context.request.on == Target::sim) {
       execute_on_sim(context, scenario, changed_profile(context.request, *profile), on_line,
                      outcome);
+    } else if (context.request.on == Target::fuse) {
+      execute_on_fuse(context, scenario, *profile, on_line, outcome);
     } else {
       execute_on_kernel(context, scenario, *profile, on_line, outcome);
     }

@@ -43,6 +43,8 @@ void execute_on_sim(const RunContext& context, const scenario::Scenario& scenari
                     const Profile& profile, const OnLine& on_line, Outcome& outcome);
 void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
                        const Profile& profile, const OnLine& on_line, Outcome& outcome);
+void execute_on_fuse(RunContext& context, const scenario::Scenario& scenario,
+                     const Profile& profile, const OnLine& on_line, Outcome& outcome);
 
 // The verdict on a transcript: which expectations it does not meet, and how bad that is.
 void judge(const scenario::Scenario& scenario, const Profile& profile,

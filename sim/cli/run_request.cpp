@@ -28,7 +28,15 @@ std::string shell_quoted(const std::string& word) {
 }  // namespace
 
 const char* target_name(Target target) {
-  return target == Target::sim ? "sim" : "kernel";
+  switch (target) {
+    case Target::sim:
+      return "sim";
+    case Target::fuse:
+      return "fuse";
+    case Target::kernel:
+      break;
+  }
+  return "kernel";
 }
 
 const char* strategy_name(sim::Strategy strategy) {
@@ -51,8 +59,8 @@ std::string repeat_command(const RunRequest& request, const std::string& path,
                   shell_quoted(profile), request.seed, strategy_name(request.strategy));
   for (const std::string& name : request.with) command += " --with " + name;
   for (const std::string& name : request.without) command += " --without " + name;
-  if (request.on == Target::kernel) {
-    command += " --on kernel";
+  if (request.on != Target::sim) {
+    command += fmt::format(" --on {}", target_name(request.on));
     if (request.compare) command += " --compare";
     if (request.hang_after != kDefaultHangAfter) {
       command += fmt::format(" --hang-after {}", request.hang_after);

@@ -11,7 +11,7 @@
 
 namespace coldread::cli {
 
-enum class Target : uint8_t { sim, kernel };
+enum class Target : uint8_t { sim, fuse, kernel };
 enum class Format : uint8_t { text, json, junit };
 
 inline constexpr uint64_t kDefaultSeed = 1;

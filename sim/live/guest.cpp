@@ -8,6 +8,7 @@
 
 #include "sim/live/job.h"
 #include "sim/live/kernel_log.h"
+#include "sim/live/mounted_play.h"
 #include "sim/live/proc_state.h"
 
 namespace coldread::live {
@@ -19,12 +20,6 @@ using Answer = Result<player::Transcript>;
 
 constexpr int kPollMs = 3;
 constexpr size_t kConsoleLines = 8;
-
-std::string guest_program(const GuestOptions& options) {
-  std::error_code error;
-  return options.program.empty() ? fs::read_symlink("/proc/self/exe", error).string()
-                                 : fs::absolute(options.program, error).string();
-}
 
 // What a kernel counts from its boot on is only alike in two that did nothing else before.
 bool needs_fresh_kernel(const scenario::Scenario& scenario) {
@@ -48,7 +43,7 @@ Result<std::unique_ptr<Guest>> Guest::boot(const KernelImage& image, const DiskS
   std::unique_ptr<Guest> guest(new Guest);
   guest->image_ = image;
   guest->disk_ = disk;
-  guest->program_ = guest_program(options);
+  guest->program_ = program_of(options);
   Result<std::unique_ptr<GuestMachine>> machine = GuestMachine::create(
       {image, disk, guest->program_, {"guest", "{DIR}/setup.json"}, options.memory_mb});
   if (!machine) return Error{machine.error()};
@@ -68,7 +63,7 @@ bool Guest::serves(const KernelImage& image, const DiskSpec& disk,
                    const GuestOptions& options) const {
   return !machine_->wait_end(0) && image.linux_path == image_.linux_path &&
          image.module_path == image_.module_path && disk == disk_ &&
-         guest_program(options) == program_;
+         program_of(options) == program_;
 }
 
 Answer Guest::play(const scenario::Scenario& scenario, const GuestOptions& options) {

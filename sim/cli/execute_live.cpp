@@ -1,0 +1,105 @@
+// One scenario under one profile with real processes, on a real kernel or on the model behind a
+// mount, and if asked, next to the simulated run.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "sim/cli/agreement.h"
+#include "sim/cli/execute.h"
+#include "sim/cli/find_scenarios.h"
+#include "sim/cli/record_text.h"
+#include "sim/live/mounted_play.h"
+
+namespace coldread::cli {
+namespace {
+
+sim::RunOptions model_options(const RunRequest& request, const Profile& profile) {
+  sim::RunOptions options;
+  options.profile = profile.name;
+  options.strategy = request.strategy;
+  options.seed = request.seed;
+  return options;
+}
+
+void show_records(const player::Transcript& transcript, const OnLine& on_line) {
+  std::multimap<int64_t, std::string> lines;  // in the order in which the calls came back
+  for (const auto& [task, records] : transcript.tasks) {
+    for (const player::Record& record : records) {
+      lines.emplace(record.value("seq", INT64_MAX), record_text(task, record));
+    }
+  }
+  for (const auto& [sequence, line] : lines) on_line(line);
+}
+
+void end_without_transcript(Verdict verdict, std::string reason, Outcome& outcome) {
+  outcome.verdict = verdict;
+  outcome.reason = std::move(reason);
+}
+
+live::GuestOptions live_options(const RunContext& context) {
+  live::GuestOptions options;
+  options.hang_after_ms = static_cast<int>(context.request.hang_after) * 1000;
+  options.blob_directories = made_blob_directories();
+  options.stop = &context.stop;
+  return options;
+}
+
+// A transcript, or why there is none.
+struct Play {
+  Verdict verdict = Verdict::passed;
+  std::string reason;
+  player::Transcript transcript;
+};
+
+Play played(Result<player::Transcript> real) {
+  if (!real) return {Verdict::environment, real.error(), {}};
+  return {Verdict::passed, "", std::move(*real)};
+}
+
+// If the scenario can be expressed there, `make_play` plays it.
+template <typename MakePlay>
+void execute_live(RunContext& context, const scenario::Scenario& scenario, const Profile& profile,
+                  const OnLine& on_line, Outcome& outcome, MakePlay make_play) {
+  const RunRequest& request = context.request;
+  const sim::RunOptions on_model = model_options(request, profile);
+  const player::Transcript model = sim::run(scenario, on_model).transcript;
+  const bool mounted = request.on == Target::fuse;
+  if (std::string why = mounted ? why_not_mounted(scenario, profile, model)
+                                : why_not_expressible(scenario, profile, model);
+      !why.empty()) {
+    if (request.compare) outcome.agreement = Agreement::not_expressible;
+    return end_without_transcript(Verdict::skipped, std::move(why), outcome);
+  }
+  Play play = make_play();
+  if (play.verdict != Verdict::passed) {
+    if (context.stop) play.verdict = Verdict::skipped;
+    return end_without_transcript(play.verdict, std::move(play.reason), outcome);
+  }
+  const player::Transcript& real = play.transcript;
+  if (on_line) show_records(real, on_line);
+  judge(scenario, profile, real, outcome);
+  if (request.compare) compare_with_model(scenario, on_model, model, {real.canonical()}, outcome);
+  outcome.transcript = std::move(play.transcript);
+}
+
+}  // namespace
+
+void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
+                       const Profile& profile, const OnLine& on_line, Outcome& outcome) {
+  execute_live(context, scenario, profile, on_line, outcome, [&]() -> Play {
+    const live::KernelLookup kernel = context.kernels.find(profile);
+    if (!kernel.image) return {kernel.skip ? Verdict::skipped : Verdict::environment, kernel.reason};
+    return played(context.kernels.guests().play(*kernel.image, scenario, live_options(context)));
+  });
+}
+
+void execute_on_fuse(RunContext& context, const scenario::Scenario& scenario,
+                     const Profile& profile, const OnLine& on_line, Outcome& outcome) {
+  execute_live(context, scenario, profile, on_line, outcome, [&] {
+    return played(
+        live::play_mounted(scenario, std::string(profile.name), live_options(context)));
+  });
+}
+
+}  // namespace coldread::cli
