@@ -175,11 +175,10 @@ int64_t NetfsFile::on_range(Call& call) {
   coldread_range& range = call.arguments.range;
   const player::Range asked{range.start, range.length};
   player::Range found = asked;
-  const int64_t result =
-      call.command == COLDREAD_QUERY_OCCUPANCY
-          ? table_.query_occupancy(target_of(range), asked, range.limit, &found)
-          : table_.prepare_write(target_of(range), asked, range.limit,
-                                 range.no_space_allocated_yet != 0, &found);
+  const int64_t result = call.command == COLDREAD_QUERY_OCCUPANCY
+                             ? table_.query_occupancy(target_of(range), asked, range.limit, &found)
+                             : table_.prepare_write(target_of(range), asked, range.limit,
+                                                    range.no_space_allocated_yet != 0, &found);
   range.start = found.start;
   range.length = found.length;
   return result;
@@ -197,8 +196,8 @@ int64_t NetfsFile::on_data(Call& call) {
   }
   const int64_t result = table_.cache_read(target_of(io), io.start, data,
                                            static_cast<scenario::HoleMode>(io.hole), io.sync != 0);
-  const int error = offload(
-      errands_, [&call, &io, data] { return write_memory(call.thread, io.buffer, data); });
+  const int error =
+      offload(errands_, [&call, &io, data] { return write_memory(call.thread, io.buffer, data); });
   return error < 0 && result >= 0 ? error : result;
 }
 

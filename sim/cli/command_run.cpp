@@ -47,7 +47,8 @@ std::string contradiction(const RunRequest& request) {
     return "--compare needs --on kernel or --on fuse";
   if (!request.recorded.empty() && request.on != Target::sim) return "--recorded needs --on sim";
   if (!request.trace.empty() && request.on != Target::sim) {
-    return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints, a mount trace_pipe";
+    return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints, a mount "
+           "trace_pipe";
   }
   for (const auto& [option, names] :
        {std::pair{"--with", &request.with}, std::pair{"--without", &request.without}}) {

@@ -89,7 +89,8 @@ void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
                        const Profile& profile, const OnLine& on_line, Outcome& outcome) {
   execute_live(context, scenario, profile, on_line, outcome, [&]() -> Play {
     const live::KernelLookup kernel = context.kernels.find(profile);
-    if (!kernel.image) return {kernel.skip ? Verdict::skipped : Verdict::environment, kernel.reason};
+    if (!kernel.image)
+      return {kernel.skip ? Verdict::skipped : Verdict::environment, kernel.reason};
     return played(context.kernels.guests().play(*kernel.image, scenario, live_options(context)));
   });
 }
@@ -97,8 +98,7 @@ void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
 void execute_on_fuse(RunContext& context, const scenario::Scenario& scenario,
                      const Profile& profile, const OnLine& on_line, Outcome& outcome) {
   execute_live(context, scenario, profile, on_line, outcome, [&] {
-    return played(
-        live::play_mounted(scenario, std::string(profile.name), live_options(context)));
+    return played(live::play_mounted(scenario, std::string(profile.name), live_options(context)));
   });
 }
 

@@ -117,19 +117,18 @@ Result<player::Transcript> play_mounted(const scenario::Scenario& scenario,
   Result<PlayDirectory> made = PlayDirectory::create();
   if (!made) return Error{made.error()};
   const PlayDirectory& directory = *made;
-  const PlaySetup setup{{fs::absolute(scenario.path), options.blob_directories,
-                         options.hang_after_ms},
-                        directory / "mnt",
-                        directory / "c",
-                        directory / "work",
-                        directory / "answer"};
+  const PlaySetup setup{
+      {fs::absolute(scenario.path), options.blob_directories, options.hang_after_ms},
+      directory / "mnt",
+      directory / "c",
+      directory / "work",
+      directory / "answer"};
   if (Status told = publish(directory / "setup", setup.to_json().dump()); !told)
     return Error{told.error()};
   const std::string program = program_of(options);
-  const Result<pid_t> pid =
-      spawn({program, "exec", "--kernel", profile, "--watch-all", "--mount", setup.mount, "--",
-             program, "play", directory / "setup"},
-            directory / "log");
+  const Result<pid_t> pid = spawn({program, "exec", "--kernel", profile, "--watch-all", "--mount",
+                                   setup.mount, "--", program, "play", directory / "setup"},
+                                  directory / "log");
   if (!pid) return Error{pid.error()};
   int status = 0;
   const auto deadline = Clock::now() + std::chrono::milliseconds(options.scenario_limit_ms);
