@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "fuse/supervisor/process_memory.h"
+#include "fuse/host/process_memory.h"
 
 namespace coldread::fuse {
 namespace {

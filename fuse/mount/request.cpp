@@ -69,8 +69,8 @@ void Request::poll(uint32_t events) {
   if (!answered()) fuse_reply_poll(take(), events);
 }
 
-void Request::ioctl(int result) {
-  if (!answered()) fuse_reply_ioctl(take(), result, nullptr, 0);
+void Request::ioctl(int result, std::span<const std::byte> out) {
+  if (!answered()) fuse_reply_ioctl(take(), result, out.data(), out.size());
 }
 
 void Request::nothing() {

@@ -70,7 +70,7 @@ class Request {
   void written(size_t bytes);
   void position(int64_t offset);
   void poll(uint32_t events);
-  void ioctl(int result);
+  void ioctl(int result, std::span<const std::byte> out = {});
   void nothing();  // FORGET
 
   fuse_req_t raw() const { return request_; }

@@ -7,6 +7,8 @@
 #include <algorithm>
 
 #include "fuse/mount/caller.h"
+#include "fuse/mount/error_injection.h"
+#include "fuse/mount/netfs_file.h"
 #include "fuse/mount/text_files.h"
 #include "kernelmodel/fscache/proc.h"
 
@@ -44,11 +46,13 @@ void Server::build_tree() {
   nodes_.add(top);
   device_->inode = kDeviceInode;
   auto anon = std::make_shared<AnonDirectory>(*device_);
+  auto netfs = std::make_shared<NetfsFile>(kernel_, host_.errands());
+  auto injection = std::make_shared<ErrorInjection>(kernel_);
   auto trace_pipe = std::make_shared<TracePipe>(kernel_.scheduler, log_);
   auto requests =
       std::make_shared<TextFile>([this](std::string* text) { return list_requests(text); });
-  for (const std::shared_ptr<Node>& node :
-       std::initializer_list<std::shared_ptr<Node>>{device_, anon, volumes_, trace_pipe, requests})
+  for (const std::shared_ptr<Node>& node : std::initializer_list<std::shared_ptr<Node>>{
+           device_, anon, netfs, injection, volumes_, trace_pipe, requests})
     nodes_.add(node);
 
   const auto fscache = directory();
@@ -59,10 +63,15 @@ void Server::build_tree() {
     fscache->add(name, std::move(file));
   }
   const auto dev = directory(), proc = directory(), fs = directory();
+  const auto sys = directory(), cachefiles = directory();
+  cachefiles->add("error_injection", std::move(injection));
+  sys->add("cachefiles", cachefiles);
+  proc->add("sys", sys);
   fs->add("fscache", fscache);
   proc->add("fs", fs);
   dev->add("anon", std::move(anon));
   dev->add("cachefiles", device_);
+  dev->add("coldread_netfs", std::move(netfs));
   top->add("dev", dev);
   top->add("proc", proc);
   top->add("requests", std::move(requests));

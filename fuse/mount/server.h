@@ -2,7 +2,9 @@
 //
 //   volumes/<volume>/<cookie>      what readers read (volumes.h)
 //   dev/cachefiles, dev/anon/<id>  the daemon's device and its objects' files (device.h)
+//   dev/coldread_netfs             fscache's own calls, for who plays a netfs (netfs_file.h)
 //   proc/fs/fscache/*              the kernel's own texts
+//   proc/sys/cachefiles/*          its error injection
 //   trace_pipe                     tracepoints, as ftrace prints them
 //   requests                       who waits for what, and what the daemon is asked
 //

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "fuse/supervisor/process_memory.h"
+#include "fuse/host/process_memory.h"
 #include "kernelmodel/cachefiles/uapi.h"
 
 namespace coldread::fuse {

@@ -16,7 +16,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "fuse/supervisor/process_memory.h"
+#include "fuse/host/process_memory.h"
 #include "fuse/supervisor/watched_range.h"
 
 namespace coldread::fuse {

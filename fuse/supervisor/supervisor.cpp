@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "fuse/host/process_memory.h"
 #include "fuse/supervisor/held_call.h"
-#include "fuse/supervisor/process_memory.h"
 
 namespace coldread::fuse {
 namespace {

@@ -34,6 +34,8 @@ void add_exec(CLI::App& app, Action& action) {
       });
   command->add_option("--mount", request->mountpoint,
                       "Where to mount; otherwise a temporary directory");
+  command->add_flag("--watch-all", request->watch_all,
+                    "Give the device the number a kernel would give it; every read() pays for it");
   command->positionals_at_end();
   command->footer(kFooter);
   command->callback([&action, request] { action = [request] { return exec_program(*request); }; });

@@ -107,7 +107,7 @@ bool redirect(fuse::Supervisor& supervisor, uint32_t thread) {
 // The command, over a server that has been started.
 int supervise(const ExecRequest& request, fuse::Server& server, const std::string& mountpoint,
               const fuse::KeptSignals& signals, Stopper& stopper) {
-  const fuse::WatchedRange range = range_of_this_machine();
+  const fuse::WatchedRange range = request.watch_all ? fuse::kWatchAll : range_of_this_machine();
   const Result<std::vector<sock_filter>> filter = fuse::make_filter(range);
   if (!filter) return complain(filter.error());
   setenv("COLDREAD_MOUNT", mountpoint.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)

@@ -1,4 +1,4 @@
-#include "fuse/supervisor/process_memory.h"
+#include "fuse/host/process_memory.h"
 
 #include <sys/uio.h>
 #include <unistd.h>
