@@ -44,16 +44,14 @@ int add_rules(scmp_filter_ctx context, WatchedRange range) {
     return masked(argument, mask, static_cast<uint64_t>(range.first));
   };
   Rules rules(context);
+  rules.look_at(SCMP_SYS(open), {masked(1, O_ACCMODE, O_RDWR)});
+  rules.look_at(SCMP_SYS(openat), {masked(2, O_ACCMODE, O_RDWR)});
   rules.look_at(SCMP_SYS(openat2));
   rules.look_at(SCMP_SYS(ioctl), {masked(1, kInt, CACHEFILES_IOC_READ_COMPLETE)});
   if (range.all) {
-    rules.look_at(SCMP_SYS(open));
-    rules.look_at(SCMP_SYS(openat));
     rules.look_at(SCMP_SYS(read));
     return rules.error();
   }
-  rules.look_at(SCMP_SYS(open), {masked(1, O_ACCMODE, O_RDWR)});
-  rules.look_at(SCMP_SYS(openat), {masked(2, O_ACCMODE, O_RDWR)});
   rules.look_at(SCMP_SYS(read), {watched(0)});
   rules.look_at(SCMP_SYS(dup), {watched(0)});
   rules.look_at(SCMP_SYS(dup2), {watched(0)});
