@@ -46,6 +46,7 @@ std::string contradiction(const RunRequest& request) {
   if (request.compare && request.on == Target::sim)
     return "--compare needs --on kernel or --on fuse";
   if (!request.recorded.empty() && request.on != Target::sim) return "--recorded needs --on sim";
+  if (request.schedule && request.on != Target::sim) return "--schedule needs --on sim";
   if (!request.trace.empty() && request.on != Target::sim) {
     return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints, a mount "
            "trace_pipe";
@@ -91,6 +92,16 @@ void add_seed(CLI::App& command, uint64_t& seed) {
       ->default_str(std::to_string(seed));
 }
 
+void add_schedule(CLI::App& command, std::optional<sim::Schedule>& schedule) {
+  const auto assign = [&schedule](const std::string& text) {
+    const Result<sim::Schedule> parsed = sim::parse_schedule(text);
+    if (!parsed) throw CLI::ValidationError("--schedule", parsed.error());
+    schedule = *parsed;
+  };
+  command.add_option_function<std::string>(
+      "--schedule", assign, "What `coldread explore` found: DECISION:CHOICE,... or -");
+}
+
 }  // namespace
 
 void add_run(CLI::App& app, Action& action) {
@@ -110,6 +121,7 @@ void add_run(CLI::App& app, Action& action) {
   add_seed(*command, request->seed);
   add_choice(*command, "--strategy", "Who runs next on the model", request->strategy,
              {{"fifo", sim::Strategy::fifo}, {"random", sim::Strategy::random}});
+  add_schedule(*command, request->schedule);
   add_choice(*command, "--format", "Of the results", request->format,
              {{"text", Format::text}, {"json", Format::json}, {"junit", Format::junit}});
   command->add_option("--jobs", request->jobs, "Files at once; the output is the same")

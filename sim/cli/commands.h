@@ -10,6 +10,7 @@ namespace coldread::cli {
 using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& action);
+void add_explore(CLI::App& app, Action& action);
 void add_record(CLI::App& app, Action& action);
 void add_profiles(CLI::App& app, Action& action);
 void add_bugs(CLI::App& app, Action& action);

@@ -129,6 +129,8 @@ void execute_on_sim(const RunContext& context, const scenario::Scenario& scenari
   options.strategy = request.strategy;
   options.seed = request.seed;
   options.history = kLastEvents;
+  std::optional<sim::ReplayStrategy> schedule;
+  if (request.schedule) options.scheduling = &schedule.emplace(*request.schedule);
   if (!request.trace.empty()) {
     options.on_trace = [&](std::string_view line) { outcome.trace.emplace_back(line); };
   }

@@ -13,7 +13,9 @@ Progress::~Progress() {
 }
 
 void Progress::show(size_t done, const std::string& what) {
-  if (shown_) fmt::print(stderr, "\r\033[K[{}/{}] {:.60}", done, total_, what);
+  if (!shown_) return;
+  const std::string total = total_ != 0 ? fmt::format("/{}", total_) : "";
+  fmt::print(stderr, "\r\033[K[{}{}] {:.60}", done, total, what);
 }
 
 void Progress::clear() {

@@ -7,7 +7,7 @@ namespace coldread::cli {
 
 class Progress {
  public:
-  explicit Progress(size_t total);
+  explicit Progress(size_t total);  // 0: not known
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

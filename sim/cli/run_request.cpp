@@ -55,8 +55,10 @@ Profile changed_profile(const RunRequest& request, const Profile& profile) {
 std::string repeat_command(const RunRequest& request, const std::string& path,
                            const std::string& profile) {
   std::string command =
-      fmt::format("coldread run {} --kernel {} --seed {} --strategy {}", shell_quoted(path),
-                  shell_quoted(profile), request.seed, strategy_name(request.strategy));
+      fmt::format("coldread run {} --kernel {}", shell_quoted(path), shell_quoted(profile));
+  command += request.schedule ? fmt::format(" --schedule {}", sim::schedule_text(*request.schedule))
+                              : fmt::format(" --seed {} --strategy {}", request.seed,
+                                            strategy_name(request.strategy));
   for (const std::string& name : request.with) command += " --with " + name;
   for (const std::string& name : request.without) command += " --without " + name;
   if (request.on != Target::sim) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernelmodel/profile.h"
+#include "sim/explore/schedule.h"
 #include "sim/machine/run.h"
 
 namespace coldread::cli {
@@ -25,6 +26,7 @@ struct RunRequest {
   std::vector<std::string> without;  // changes taken out
   uint64_t seed = kDefaultSeed;
   sim::Strategy strategy = sim::Strategy::fifo;
+  std::optional<sim::Schedule> schedule;  // instead of strategy and seed
   Format format = Format::text;
   unsigned jobs = 0;        // files at once; 0: as many as make sense here
   std::string filter;       // empty: everything

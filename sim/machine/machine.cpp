@@ -52,6 +52,12 @@ StoreOptions store_options(const scenario::Scenario& scenario) {
   return options;
 }
 
+FiberScheduler::Options scheduler_options(const RunOptions& options) {
+  FiberScheduler::Options result;
+  result.max_steps = options.max_steps;
+  return result;
+}
+
 }  // namespace
 
 Machine::PlayedTask::PlayedTask(Machine& owner, size_t task_index)
@@ -70,7 +76,7 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
     : scenario_(scenario),
       options_(options),
       strategy_(make_strategy(options)),
-      scheduler_(*strategy_),
+      scheduler_(strategy(), scheduler_options(options)),
       store_(store_options(scenario)),
       faulty_store_(store_),
       log_(scheduler_, options.history, options.on_trace),
@@ -157,6 +163,7 @@ void Machine::power_off(void* argument) {
 }
 
 RunResult Machine::run() {
+  if (scenario_.setup_turns == 0) strategy().setup_done();
   start_tasks();
   RunEnd end = scheduler_.run();
   if (end.kind == RunEnd::Kind::finished) {

@@ -176,6 +176,7 @@ void ModelSyscalls::await_setup_turn(int turn) {
 
 void ModelSyscalls::end_setup_turn(int turn) {
   machine_.setup_turn_ = turn + 1;
+  if (machine_.setup_turn_ == machine_.scenario_.setup_turns) machine_.strategy().setup_done();
   machine_.setup_wait_.wake_up_all();
 }
 

@@ -15,17 +15,21 @@
 namespace coldread::sim {
 
 enum class Strategy : uint8_t { fifo, random };
+class SchedulingStrategy;
 
 struct RunOptions {
   std::string profile = "6.12.117";          // must be known (kernelmodel/profile.h)
   const Profile* changed_profile = nullptr;  // instead: one with changes taken out or put in
   Strategy strategy = Strategy::fifo;
   uint64_t seed = 0;
+  SchedulingStrategy* scheduling = nullptr;  // instead: one of the caller's, for this run alone
   // Both are called during run(), on its thread, and must not throw.
   // Receives each trace line in ftrace's format, without newline; may be null.
   std::function<void(std::string_view line)> on_trace;
   // Receives each record as it is completed: -v.
   std::function<void(const std::string& task, const player::Record& record)> on_record;
+  // More decisions than these are a hang: a run that goes on and on.
+  uint64_t max_steps = UINT64_MAX;
   // How many of each task's last trace events a report or failure shows.
   size_t history = 16;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernelmodel/ports/scheduler.h"
+#include "sim/scheduler/random_numbers.h"
 
 namespace coldread::sim {
 
@@ -52,6 +53,9 @@ class SchedulingStrategy {
 
   virtual ~SchedulingStrategy() = default;
 
+  // What a scenario prepares is done: from here on interleavings matter.
+  virtual void setup_done() {}
+
   // Whether preempt() is asked at all.
   virtual bool preemptive() const = 0;
 
@@ -74,31 +78,17 @@ class FifoStrategy final : public SchedulingStrategy {
 // At every preemption point any of the tasks that can go on does so, all with the same probability.
 class RandomStrategy final : public SchedulingStrategy {
  public:
-  explicit RandomStrategy(uint64_t seed) : state_(seed) {}
+  explicit RandomStrategy(uint64_t seed) : random_(seed) {}
 
   bool preemptive() const override { return true; }
-  size_t next(const RunQueue& runnable) override { return below(runnable.size()); }
+  size_t next(const RunQueue& runnable) override { return random_.below(runnable.size()); }
   size_t preempt(const Task&, const void*, const RunQueue& runnable) override {
-    const size_t choice = below(runnable.size() + 1);
+    const size_t choice = random_.below(runnable.size() + 1);
     return choice == runnable.size() ? kStay : choice;
   }
 
  private:
-  // 0 .. bound-1; `bound` is below 2^32.
-  size_t below(size_t bound) {
-    return static_cast<size_t>(((next_word() >> 32) * static_cast<uint64_t>(bound)) >> 32);
-  }
-
-  // SplitMix64 (Steele, Lea and Flood, 2014). Not the standard library's: its distributions differ
-  // from one library to the next, and a seed must mean the same run everywhere.
-  uint64_t next_word() {
-    uint64_t word = state_ += 0x9e3779b97f4a7c15;
-    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
-    word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
-    return word ^ (word >> 31);
-  }
-
-  uint64_t state_;
+  RandomNumbers random_;
 };
 
 }  // namespace coldread::sim

@@ -1,0 +1,81 @@
+// `coldread explore`: its options.
+#include <memory>
+
+#include "kernelmodel/profile.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/explore_scenario.h"
+
+namespace coldread::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Runs one scenario under many schedules and looks for one in which something breaks. What the\n"
+    "scenario's setup does is done first-in-first-out, all schedules begin after it. A finding is\n"
+    "printed with the command that repeats it, with a schedule from which all that is not needed\n"
+    "has been left out.\n\n"
+    "Strategies: random (every choice alike), pct (priorities that change at DEPTH - 1 points),\n"
+    "pos (priorities drawn again where steps meet), dfs (all interleavings: a proof, if it "
+    "ends).\n\n"
+    "Examples:\n"
+    "  coldread explore a.json                                10,000 random schedules\n"
+    "  coldread explore a.json --strategy pct --depth 3 --time 60\n"
+    "  coldread explore a.json --strategy dfs --preemptions 2\n"
+    "  coldread explore a.json --seed 1 --shard 0/4           one of four machines' parts\n"
+    "  coldread run a.json --schedule 12:1,40:0               what a finding says";
+
+void add_shard(CLI::App& command, ExploreRequest& request) {
+  const auto assign = [&request](const std::string& text) {
+    const size_t slash = text.find('/');
+    const auto number = [](const std::string& digits) {
+      const bool fine = !digits.empty() && digits.size() < 7 &&
+                        digits.find_first_not_of("0123456789") == std::string::npos;
+      return fine ? std::stoul(digits) : ~0UL;
+    };
+    request.shard = slash == std::string::npos ? ~0UL : number(text.substr(0, slash));
+    request.shards = slash == std::string::npos ? 1 : number(text.substr(slash + 1));
+    if (request.shards == ~0UL || request.shard >= request.shards)
+      throw CLI::ValidationError("--shard", "expected K/N with K below N, got " + text);
+  };
+  command.add_option_function<std::string>("--shard", assign,
+                                           "K/N: every Nth schedule, from the Kth on");
+}
+
+}  // namespace
+
+void add_explore(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("explore", "Look for an interleaving that breaks");
+  auto request = std::make_shared<ExploreRequest>();
+  command->add_option("SCENARIO", request->path, "A scenario file")->required();
+  command->add_option("--kernel", request->kernel, "A profile; else the scenario's last")
+      ->check([](const std::string& name) {
+        return find_profile(name) != nullptr ? std::string() : name + ": no such profile";
+      });
+  command->add_option("--strategy", request->strategy, "random, pct, pos or dfs")
+      ->check(CLI::IsMember({"random", "pct", "pos", "dfs"}))
+      ->capture_default_str();
+  command->add_option("--depth", request->depth, "Of pct")
+      ->check(CLI::Range(1u, 5u))
+      ->capture_default_str();
+  command->add_option("--preemptions", request->preemptions, "Of dfs: at most so many in a run")
+      ->check(CLI::Range(0u, 100u));
+  command->add_option("--schedules", request->schedules, "At most so many")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 50))
+      ->default_str("10000; of dfs all");
+  command->add_option("--time", request->seconds, "At most so many seconds")
+      ->check(CLI::Range(0.0, 1e9));
+  command->add_option("--seed", request->seed, "Of the first schedule")->capture_default_str();
+  command->add_option("--jobs", request->jobs, "Threads; dfs uses one")
+      ->check(CLI::Range(1u, 256u))
+      ->default_str("one per CPU");
+  add_shard(*command, *request);
+  command->add_flag("--keep-going", request->keep_going, "Do not end with the first finding");
+  command->add_flag("--outcomes", request->outcomes, "List what came out, and how often");
+  command->add_option("--format", request->format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  command->footer(kFooter);
+  command->callback(
+      [&action, request] { action = [request] { return explore_scenario(*request); }; });
+}
+
+}  // namespace coldread::cli

@@ -1,0 +1,30 @@
+// What `coldread explore` does with its options.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace coldread::cli {
+
+struct ExploreRequest {
+  std::string path;
+  std::string kernel;  // empty: the last one the scenario lists
+  std::string strategy = "random";
+  unsigned depth = 3;
+  std::optional<unsigned> preemptions;
+  std::optional<uint64_t> schedules;
+  double seconds = 0;
+  uint64_t seed = 1;
+  unsigned jobs = 0;  // 0: one per CPU
+  uint64_t shard = 0;
+  uint64_t shards = 1;
+  bool keep_going = false;
+  bool outcomes = false;
+  std::string format = "text";
+};
+
+// The exit code: 0 nothing was found but what the scenario expects, 3 or 4 something was.
+int explore_scenario(const ExploreRequest& request);
+
+}  // namespace coldread::cli

@@ -1,0 +1,81 @@
+#include "sim/explore/schedule.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+
+namespace coldread::sim {
+namespace {
+
+constexpr const char* kExpected =
+    "expected a schedule: DECISION:CHOICE,... with growing decisions, or - for none";
+
+template <typename Number>
+bool take_number(std::string_view& text, Number* number) {
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<size_t>(rest - text.data()));
+  return true;
+}
+
+bool take(std::string_view& text, char wanted) {
+  if (text.empty() || text.front() != wanted) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+size_t ordinary(const Task* current, const RunQueue& runnable) {
+  return current != nullptr ? runnable.size() : 0;
+}
+
+}  // namespace
+
+std::string schedule_text(const Schedule& schedule) {
+  std::string text;
+  for (const auto& [decision, choice] : schedule)
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", decision, choice);
+  return text.empty() ? "-" : text;
+}
+
+Result<Schedule> parse_schedule(std::string_view text) {
+  Schedule schedule;
+  if (text == "-") return schedule;
+  do {
+    uint64_t decision = 0;
+    uint32_t choice = 0;
+    if (!take_number(text, &decision) || !take(text, ':') || !take_number(text, &choice))
+      return Error{kExpected};
+    if (!schedule.empty() && decision <= schedule.rbegin()->first) return Error{kExpected};
+    schedule.emplace(decision, choice);
+  } while (take(text, ','));
+  if (!text.empty()) return Error{kExpected};
+  return schedule;
+}
+
+size_t DecidingStrategy::ask(const Task* current, const void* object, const RunQueue& runnable) {
+  const size_t usual = ordinary(current, runnable);
+  if (!active_) return usual;
+  const size_t choice = decide(current, object, runnable);
+  if (choice != usual) schedule_[decisions_] = static_cast<uint32_t>(choice);
+  decisions_++;
+  return choice;
+}
+
+size_t DecidingStrategy::next(const RunQueue& runnable) {
+  return ask(nullptr, nullptr, runnable);
+}
+
+size_t DecidingStrategy::preempt(const Task& current, const void* object,
+                                 const RunQueue& runnable) {
+  const size_t choice = ask(&current, object, runnable);
+  return choice == runnable.size() ? kStay : choice;
+}
+
+size_t ReplayStrategy::decide(const Task* current, const void*, const RunQueue& runnable) {
+  const auto wanted = wanted_.find(decisions());
+  const size_t choices = runnable.size() + (current != nullptr ? 1 : 0);
+  if (wanted == wanted_.end() || wanted->second >= choices) return ordinary(current, runnable);
+  return wanted->second;
+}
+
+}  // namespace coldread::sim

@@ -1,0 +1,63 @@
+// A schedule as text: where a run leaves the ordinary way.
+//
+// At every decision one of the tasks that can go on does. The ordinary one is the running task, or,
+// if that has stopped, the one that waits longest; a schedule lists all other choices, each with
+// the number of its decision, counted from the end of the scenario's setup. So the empty schedule
+// is first-in-first-out, and what is left out of a schedule makes it simpler.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "sim/result.h"
+#include "sim/scheduler/strategy.h"
+
+namespace coldread::sim {
+
+// Decision -> index of the chosen task among those that can go on, in order of becoming runnable.
+using Schedule = std::map<uint64_t, uint32_t>;
+
+// "12:1,40:0"; empty: "-".
+std::string schedule_text(const Schedule& schedule);
+// The inverse. The error says what was expected.
+Result<Schedule> parse_schedule(std::string_view text);
+
+// What exploring strategies have in common: first-in-first-out until the setup is done, then one
+// question for every decision; keeps what was chosen.
+class DecidingStrategy : public SchedulingStrategy {
+ public:
+  bool preemptive() const final { return true; }
+  void setup_done() final { active_ = true; }
+  size_t next(const RunQueue& runnable) final;
+  size_t preempt(const Task& current, const void* object, const RunQueue& runnable) final;
+
+  const Schedule& schedule() const { return schedule_; }
+  uint64_t decisions() const { return decisions_; }
+
+ protected:
+  // The index in `runnable`, or runnable.size() for `current` to go on, which is null if it has
+  // stopped. `object` is what it is about to touch.
+  virtual size_t decide(const Task* current, const void* object, const RunQueue& runnable) = 0;
+
+ private:
+  size_t ask(const Task* current, const void* object, const RunQueue& runnable);
+
+  bool active_ = false;
+  uint64_t decisions_ = 0;
+  Schedule schedule_;
+};
+
+// Repeats a schedule; what it does not fit is decided in the ordinary way.
+class ReplayStrategy final : public DecidingStrategy {
+ public:
+  explicit ReplayStrategy(Schedule schedule) : wanted_(std::move(schedule)) {}
+
+ private:
+  size_t decide(const Task* current, const void* object, const RunQueue& runnable) override;
+
+  Schedule wanted_;
+};
+
+}  // namespace coldread::sim
