@@ -108,7 +108,10 @@ void withdraw_volumes(Kernel& k, CachefilesHandle cache) {
       volume->listed = false;
     }
     cache->object_list_lock.unlock();
-    if (!vcookie) continue;  // somebody is freeing it
+    if (!vcookie) {
+      cpu_relax(k);  // somebody is freeing it
+      continue;
+    }
     if (!k.profile.has(Change::uaf_withdraw_cookie)) fscache_withdraw_volume(k, vcookie);
     cachefiles_withdraw_volume(k, volume);
     let_go_of_volume(k, vcookie);

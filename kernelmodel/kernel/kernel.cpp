@@ -60,6 +60,11 @@ void signal_wake_up(Kernel& kernel, Task& task) {
   if (task.state == TaskState::waiting && task.waiting.interruptible) kernel.scheduler.wake(task);
 }
 
+void cpu_relax(Kernel& kernel) {
+  kernel.scheduler.block_until({"cpu_relax", "another CPU", false, false},
+                               kernel.scheduler.now() + 1);
+}
+
 bool warn_on(Kernel& kernel, bool condition, std::string_view text) {
   if (condition) [[unlikely]]
     kernel.log.note(ReportKind::warning, text);

@@ -56,6 +56,10 @@ struct Kernel {
 // Sends a signal that the task handles: ends its wait if that is interruptible (kernel/signal.c).
 void signal_wake_up(Kernel& kernel, Task& task);
 
+// A turn of a busy loop (asm/processor.h): lets everybody else get on first, since here whoever is
+// waited for has no CPU of its own.
+void cpu_relax(Kernel& kernel);
+
 // WARN_ON (include/asm-generic/bug.h): notes `text` if `condition`, returns it; the run goes on.
 bool warn_on(Kernel& kernel, bool condition, std::string_view text);
 

@@ -29,7 +29,7 @@ struct RunOptions {
   // Receives each record as it is completed: -v.
   std::function<void(const std::string& task, const player::Record& record)> on_record;
   // More decisions than these are a hang: a run that goes on and on.
-  uint64_t max_steps = UINT64_MAX;
+  uint64_t max_steps = 10'000'000;
   // How many of each task's last trace events a report or failure shows.
   size_t history = 16;
 };

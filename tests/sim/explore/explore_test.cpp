@@ -122,11 +122,12 @@ TEST(Exhaustive, EndsAndSaysHowManyThereAre) {
   const ExploreResult ordinary = explore(scenario, bounded);
   EXPECT_TRUE(ordinary.complete);
   EXPECT_TRUE(ordinary.findings.empty());
-  bounded.schedules = 50;
   bounded.preemptions = 1;
-  const ExploreResult first = explore(scenario, bounded);
-  EXPECT_FALSE(first.complete);
-  EXPECT_EQ(first.schedules, 50u);
+  const ExploreResult more = explore(scenario, bounded);
+  EXPECT_TRUE(more.complete);
+  EXPECT_GT(more.schedules, ordinary.schedules);
+  bounded.schedules = more.schedules - 1;
+  EXPECT_FALSE(explore(scenario, bounded).complete);
 }
 
 }  // namespace
