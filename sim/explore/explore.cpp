@@ -17,7 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint64_t kEndless = 1'000'000;  // decisions of one run
-constexpr uint64_t kProgressEvery = 64;  // schedules
+constexpr uint64_t kProgressEvery = 64;   // schedules
 
 player::Transcript run_with(const scenario::Scenario& scenario, const Profile& profile,
                             SchedulingStrategy& strategy) {
