@@ -26,7 +26,7 @@ ARROWS = [
     ("sim/live/", ("kernelmodel/", "sim/", "tests/kernel/module/")),  # the module's interface
     ("sim/cli/", ("kernelmodel/", "sim/", "fuse/")),
     ("sim/", ("kernelmodel/", "sim/")),
-    ("fuse/mount/netfs_file", ("kernelmodel/", "sim/", "fuse/", "tests/kernel/module/")),  # likewise
+    ("fuse/mount/netfs_file", ("kernelmodel/", "sim/", "fuse/", KERNEL_STYLE)),  # likewise
     ("fuse/", ("kernelmodel/", "sim/", "fuse/")),
 ]
 PROJECT_FOLDERS = ("kernelmodel/", "sim/", "fuse/", "bench/", "tests/")
