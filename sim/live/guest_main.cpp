@@ -92,7 +92,7 @@ GuestAnswer play_one(const GuestSetup& setup, const GuestTask& task, int netfs) 
   }
   const Status done = with_disk(setup, [&](const std::string& directory) {
     Result<Played> played =
-        play_scenario(*scenario, {directory, setup.work, netfs, task.hang_after_ms});
+        play_scenario(*scenario, {directory, setup.work, netfs, task.hang_after_ms, {}});
     if (!played) answer.error = played.error();
     if (played) answer.transcript = std::move(played->transcript);
     answer.last = !played || !played->clean;
