@@ -90,7 +90,7 @@ void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
   execute_live(context, scenario, profile, on_line, outcome, [&]() -> Play {
     const live::KernelLookup kernel = context.kernels.find(profile);
     if (!kernel.image)
-      return {kernel.skip ? Verdict::skipped : Verdict::environment, kernel.reason};
+      return {kernel.skip ? Verdict::skipped : Verdict::environment, kernel.reason, {}};
     return played(context.kernels.guests().play(*kernel.image, scenario, live_options(context)));
   });
 }

@@ -110,7 +110,7 @@ TEST_P(ByChance, AFindingRepeatsAndGetsShorter) {
 
 INSTANTIATE_TEST_SUITE_P(Strategies, ByChance,
                          testing::Values(Search::random, Search::pct, Search::pos),
-                         [](const auto& info) { return search_name(info.param); });
+                         [](const auto& strategy) { return search_name(strategy.param); });
 
 // Nobody else is there: one task, and the workers it sets going.
 TEST(Exhaustive, EndsAndSaysHowManyThereAre) {
