@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "sim/machine/event_log.h"
@@ -63,8 +64,9 @@ void KernelLog::printk(std::string_view line) {
 void KernelLog::note(ReportKind kind, std::string_view text) {
   // On the stack of whoever found it, which may have no place for more than this.
   char line[512];
-  const auto end = fmt::format_to_n(line, sizeof(line), "{}: {}", report_kind_name(kind), text);
-  printk({line, std::min(end.size, sizeof(line))});
+  const int length = std::snprintf(line, sizeof(line), "%s: %.*s", report_kind_name(kind),
+                                   static_cast<int>(text.size()), text.data());
+  printk({line, std::min(static_cast<size_t>(length), sizeof(line) - 1)});
 }
 
 }  // namespace coldread::fuse

@@ -5,7 +5,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -102,9 +104,10 @@ int serve(const ServeRequest& request) {
   options.on_end = [ended] { eventfd_write(ended, 1); };
   options.on_printk = [](std::string_view line) {
     char text[600];
-    const auto end = fmt::format_to_n(text, sizeof(text) - 1, "CacheFiles: {}\n", line);
+    const int length = std::snprintf(text, sizeof(text), "CacheFiles: %.*s\n",
+                                     static_cast<int>(line.size()), line.data());
     [[maybe_unused]] const ssize_t written =
-        write(STDERR_FILENO, text, std::min(end.size, sizeof(text) - 1));
+        write(STDERR_FILENO, text, std::min(static_cast<size_t>(length), sizeof(text) - 1));
   };
   const std::string cache = options.cache, mountpoint = options.mountpoint;
   auto instance = fuse::Instance::start(std::move(options));
