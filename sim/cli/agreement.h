@@ -18,9 +18,10 @@ namespace coldread::cli {
 std::string why_not_expressible(const scenario::Scenario& scenario, const Profile& profile,
                                 const player::Transcript& model);
 
-// The same for the model behind a mount, whose cache lies on this machine's own disk.
+// The same for the model behind a mount, whose cache lies on this machine's own disk. A derived
+// profile is not mounted unless it was `asked_for` by name.
 std::string why_not_mounted(const scenario::Scenario& scenario, const Profile& profile,
-                            const player::Transcript& model);
+                            const player::Transcript& model, bool asked_for);
 
 // Compares transcripts of a real kernel, each in canonical form, with `model`, the transcript of
 // the run with `options`, and where that is not it with other interleavings. Sets

@@ -14,6 +14,9 @@
 namespace coldread::cli {
 namespace {
 
+// Plays take about a second, and every wait in one is looked after; this is for what is not.
+constexpr int kMountedLimitMs = 60'000;
+
 sim::RunOptions model_options(const RunRequest& request, const Profile& profile) {
   sim::RunOptions options;
   options.profile = profile.name;
@@ -65,7 +68,7 @@ void execute_live(RunContext& context, const scenario::Scenario& scenario, const
   const sim::RunOptions on_model = model_options(request, profile);
   const player::Transcript model = sim::run(scenario, on_model).transcript;
   const bool mounted = request.on == Target::fuse;
-  if (std::string why = mounted ? why_not_mounted(scenario, profile, model)
+  if (std::string why = mounted ? why_not_mounted(scenario, profile, model, !request.kernel.empty())
                                 : why_not_expressible(scenario, profile, model);
       !why.empty()) {
     if (request.compare) outcome.agreement = Agreement::not_expressible;
@@ -98,7 +101,9 @@ void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
 void execute_on_fuse(RunContext& context, const scenario::Scenario& scenario,
                      const Profile& profile, const OnLine& on_line, Outcome& outcome) {
   execute_live(context, scenario, profile, on_line, outcome, [&] {
-    return played(live::play_mounted(scenario, std::string(profile.name), live_options(context)));
+    live::GuestOptions options = live_options(context);
+    options.scenario_limit_ms = std::max(kMountedLimitMs, 6 * options.hang_after_ms);
+    return played(live::play_mounted(scenario, std::string(profile.name), options));
   });
 }
 

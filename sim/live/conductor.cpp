@@ -30,6 +30,7 @@ using Clock = std::chrono::steady_clock;
 // So many looks in a row, so far apart, must find everybody waiting.
 constexpr int kCalmSamples = 4;
 constexpr auto kBetweenSamples = 6ms;
+constexpr auto kPutAwayPause = 2ms;
 constexpr auto kPutAwayPatience = 5s;
 constexpr int kRestlessPatience = 4;  // times as long, if the kernel is at work all the time
 
@@ -47,7 +48,7 @@ bool is_gone(char state) {
 }  // namespace
 
 Conductor::Conductor(const scenario::Scenario& scenario, const PlayOptions& options)
-    : scenario_(scenario), options_(options), progress_at_(Clock::now()) {}
+    : scenario_(scenario), options_(options), progress_at_(Clock::now()), busy_at_(progress_at_) {}
 
 Conductor::~Conductor() {
   for (const TaskFiles& files : files_) {
@@ -132,7 +133,7 @@ bool Conductor::task_waits(size_t task) const {
   if (task_over(task)) return true;
   const TaskSlot& slot = board_->tasks[task];
   if (slot.tid == 0 || slot.state == TaskState::running) return false;
-  const char state = thread_state(board_->pids[scenario_.tasks[task].process], slot.tid);
+  const char state = states_.of(board_->pids[scenario_.tasks[task].process], slot.tid);
   return is_asleep(state) || is_gone(state);
 }
 
@@ -140,7 +141,7 @@ bool Conductor::task_waits(size_t task) const {
 bool Conductor::process_waits(size_t process) const {
   if (!alive(process)) return true;
   const pid_t pid = board_->pids[process];
-  const char state = thread_state(pid, pid);
+  const char state = states_.of(pid, pid);
   return all_over(process) ? state == 'D' : is_asleep(state) || is_gone(state);
 }
 
@@ -154,10 +155,10 @@ bool Conductor::everybody_waits() const {
   for (size_t i = 0; i < scenario_.children.size(); ++i) {
     const ChildSlot& child = board_->children[i];
     if (child.ended == 0 || child.gone != 0) continue;
-    const char state = thread_state(child.pid, child.pid);
+    const char state = states_.of(child.pid, child.pid);
     if (!is_asleep(state) && !is_gone(state)) return false;
   }
-  return options_.kernel.rests();
+  return options_.kernel.rests(states_);
 }
 
 // Looks once; when it has been calm for long enough, tells who waits for that: one settle at a
@@ -203,22 +204,25 @@ bool Conductor::goes_on_by_itself(size_t task) const {
   const TaskState state = slot.state;
   if (state != TaskState::timed && state != TaskState::running) return false;
   if (slot.tid == 0) return true;
-  const char thread = thread_state(board_->pids[scenario_.tasks[task].process], slot.tid);
+  const char thread = states_.of(board_->pids[scenario_.tasks[task].process], slot.tid);
   return thread == 'R' || thread == 'S';
 }
 
-// A machine that is short of time is no hang: everybody must be seen waiting. Only a kernel thread
-// that never comes to rest is not waited for without end.
+// A machine that is short of time is no hang: for half of the time everybody must be seen waiting
+// whenever one looks. Only a kernel that never comes to rest is not waited for without end.
 bool Conductor::hangs() {
   bool goes_on = board_->progress != seen_progress_;
   for (size_t i = 0; i < scenario_.tasks.size() && !goes_on; ++i) goes_on = goes_on_by_itself(i);
+  const auto now = Clock::now();
   if (goes_on) {
     seen_progress_ = board_->progress;
-    progress_at_ = Clock::now();
+    progress_at_ = now;
   }
-  const auto silence = Clock::now() - progress_at_;
+  const auto silence = now - progress_at_;
   const auto patience = std::chrono::milliseconds(options_.hang_after_ms);
-  return silence > patience && (everybody_waits() || silence > kRestlessPatience * patience);
+  if (silence < patience / 2 || !everybody_waits()) busy_at_ = now;
+  return (silence > patience && now - busy_at_ >= patience / 2) ||
+         silence > kRestlessPatience * patience;
 }
 
 std::string Conductor::describe_task(size_t task) const {
@@ -319,25 +323,31 @@ void Conductor::end_processes() {
   }
 }
 
+// Whether fscache has nothing left, as soon as it comes to rest or after long enough.
+bool Conductor::lets_go() {
+  const auto begin = Clock::now();
+  for (int calm = 0;;) {
+    std::this_thread::sleep_for(kPutAwayPause);
+    calm = options_.kernel.rests(states_) ? calm + 1 : 0;
+    const auto elapsed = Clock::now() - begin;
+    const bool late = elapsed > (calm > 0 ? 1 : kRestlessPatience) * kPutAwayPatience;
+    // Looking at the tables keeps a mounted model busy, so it comes last.
+    if (calm < kCalmSamples && !late) continue;
+    if (options_.kernel.fscache_tables().empty()) return true;
+    if (late) return false;
+    calm = 0;
+  }
+}
+
 void Conductor::put_away() {
   options_.kernel.inject_errors(0);
   if (options_.netfs >= 0) ioctl(options_.netfs, COLDREAD_RESET);
-  const auto begin = Clock::now();
-  for (int calm = 0; calm < kCalmSamples;) {
-    std::this_thread::sleep_for(2ms);
-    const bool rest = options_.kernel.rests();
-    calm = rest && options_.kernel.fscache_tables().empty() ? calm + 1 : 0;
-    const auto elapsed = Clock::now() - begin;
-    if (elapsed < kPutAwayPatience) continue;
-    if (!rest && elapsed < kRestlessPatience * kPutAwayPatience) continue;
-    played_.clean = false;
-    if (!played_.transcript.report) {
-      played_.transcript.report = player::RunReport{
-          "leak", "fscache did not let go of everything after all processes had ended",
-          options_.kernel.fscache_tables()};
-    }
-    return;
-  }
+  if (lets_go()) return;
+  played_.clean = false;
+  if (played_.transcript.report) return;
+  played_.transcript.report = player::RunReport{
+      "leak", "fscache did not let go of everything after all processes had ended",
+      options_.kernel.fscache_tables()};
 }
 
 std::vector<player::Record> Conductor::records_of(size_t task) const {

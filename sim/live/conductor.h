@@ -63,6 +63,7 @@ class Conductor {
   bool end_children();  // one at a time; true once none is left
   void end_processes();
   void put_away();  // reset of the module, until fscache has nothing left
+  bool lets_go();
   void gather_records();
 
   bool alive(size_t process) const { return board_->pids[process] != 0; }
@@ -78,8 +79,10 @@ class Conductor {
   SharedFiles shared_;
   std::set<size_t> killed_;  // processes that died of it
   Played played_;
+  mutable ThreadStates states_;
   uint64_t seen_progress_ = 0;
-  std::chrono::steady_clock::time_point progress_at_;
+  std::chrono::steady_clock::time_point progress_at_;  // somebody got on
+  std::chrono::steady_clock::time_point busy_at_;      // somebody was seen at work
   int calm_samples_ = 0;
   uint64_t calm_progress_ = 0;
 };

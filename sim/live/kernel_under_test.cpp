@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "sim/live/kernel_log.h"
-#include "sim/live/proc_state.h"
 
 namespace coldread::live {
 namespace {
@@ -30,13 +29,13 @@ void add_lines(const std::string& text, int skip, const std::string& prefix,
 
 }  // namespace
 
-bool KernelUnderTest::rests() const {
-  return server != 0 ? all_threads_sleep(server) : kernel_threads_wait();
+bool KernelUnderTest::rests(ThreadStates& states) const {
+  return server != 0 ? states.all_sleep(server) : kernel_threads_wait();
 }
 
 std::vector<std::string> KernelUnderTest::waiting() const {
   if (server == 0) return waiting_kernel_threads();
-  std::vector<std::string> lines;
+  std::vector<std::string> lines = threads_at_work(server);
   add_lines(read_file(root + "/requests"), 0, "", lines);
   return lines;
 }

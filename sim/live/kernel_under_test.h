@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/live/proc_state.h"
+
 namespace coldread::live {
 
 struct KernelUnderTest {
@@ -17,8 +19,9 @@ struct KernelUnderTest {
   pid_t server = 0;  // the process the model runs in; 0: this machine's kernel
 
   // True if nobody in it wants to run: whatever its workers are about, they wait for somebody else.
-  bool rests() const;
-  // Who waits for something they were working at, one line each; a model's /requests.
+  bool rests(ThreadStates& states) const;
+  // Who waits for something they were working at, one line each; a model's /requests, and those of
+  // its server's threads that do not sleep.
   std::vector<std::string> waiting() const;
 
   // The lines of fscache's tables of caches, volumes and cookies, without headings.

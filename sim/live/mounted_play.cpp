@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kBetweenLooks = 3ms;
-constexpr auto kEndPatience = 10s;
+constexpr auto kEndPatience = 5s;
 
 // A directory for one play: mount point, cache, files. Goes with everything below it.
 class PlayDirectory {
@@ -97,6 +97,14 @@ void end(pid_t pid) {
   ended_by(pid, Clock::time_point::max(), nullptr, &status);
 }
 
+// A play that did not come to an end: its server spins, or nobody can look at it.
+player::Transcript no_end(int limit_ms, const std::string& log) {
+  player::Transcript transcript;
+  transcript.report = player::RunReport{
+      "hang", fmt::format("the play did not end in {} s and was killed", limit_ms / 1000), {log}};
+  return transcript;
+}
+
 std::string last_line(const std::string& text) {
   const size_t end = text.find_last_not_of('\n');
   if (end == std::string::npos) return "it said nothing";
@@ -134,7 +142,8 @@ Result<player::Transcript> play_mounted(const scenario::Scenario& scenario,
   const auto deadline = Clock::now() + std::chrono::milliseconds(options.scenario_limit_ms);
   if (!ended_by(*pid, deadline, options.stop, &status)) {
     end(*pid);
-    return Error{fmt::format("the player did not end in {} s", options.scenario_limit_ms / 1000)};
+    if (options.stop != nullptr && *options.stop) return Error{"interrupted"};
+    return no_end(options.scenario_limit_ms, read_file(directory / "log"));
   }
   const auto parsed = nlohmann::json::parse(read_file(setup.answer), nullptr, false);
   if (parsed.is_discarded())

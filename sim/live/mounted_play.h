@@ -14,9 +14,10 @@
 
 namespace coldread::live {
 
-// Plays the scenario, at its `path`, on `profile`. An error means that the environment failed, not
-// the scenario. The directory for temporary files must take extended attributes ("user."). Any
-// number at once.
+// Plays the scenario, at its `path`, on `profile`. One that has not ended when the options'
+// scenario limit is over is killed: a report of a hang, and no records. An error means that the
+// environment failed, not the scenario. The directory for temporary files must take extended
+// attributes ("user."). Any number at once.
 Result<player::Transcript> play_mounted(const scenario::Scenario& scenario,
                                         const std::string& profile, const GuestOptions& options);
 

@@ -1,5 +1,8 @@
 #include "sim/live/proc_state.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -30,6 +33,18 @@ bool disks_rest() {
   return true;
 }
 
+std::string task_directory(pid_t pid) {
+  return "/proc/" + std::to_string(pid) + "/task/";
+}
+
+std::vector<pid_t> threads_of(pid_t pid) {
+  std::vector<pid_t> threads;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(task_directory(pid), error))
+    threads.push_back(std::stoi(entry.path().filename()));
+  return threads;
+}
+
 // Calls visit(pid, stat) for every kernel thread until it returns false; true if it never did.
 template <typename Visit>
 bool for_each_kernel_thread(Visit visit) {
@@ -53,6 +68,9 @@ std::optional<StatLine> parse_stat_line(std::string_view line) {
   result.name = line.substr(open + 1, close - open - 1);
   std::istringstream rest{std::string(line.substr(close + 1))};
   if (!(rest >> result.state >> result.parent)) return {};
+  std::string skipped;
+  for (int field = 5; field < 20; ++field) rest >> skipped;
+  rest >> result.threads;
   return result;
 }
 
@@ -72,8 +90,7 @@ std::string read_file(const std::string& path) {
 }
 
 char thread_state(pid_t pid, pid_t tid) {
-  const std::string text =
-      read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/stat");
+  const std::string text = read_file(task_directory(pid) + std::to_string(tid) + "/stat");
   const auto stat = parse_stat_line(text);
   return stat ? stat->state : 'X';
 }
@@ -93,8 +110,7 @@ std::string parse_stack(std::string_view text) {
 }
 
 std::string kernel_stack(pid_t pid, pid_t tid) {
-  return parse_stack(
-      read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/stack"));
+  return parse_stack(read_file(task_directory(pid) + std::to_string(tid) + "/stack"));
 }
 
 bool kernel_threads_wait() {
@@ -112,14 +128,54 @@ std::vector<std::string> waiting_kernel_threads() {
   return lines;
 }
 
-bool all_threads_sleep(pid_t pid) {
-  std::error_code error;
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const auto& entry : std::filesystem::directory_iterator(tasks, error)) {
-    const auto stat = parse_stat_line(read_file(entry.path() / "stat"));
-    if (stat && stat->state != 'S') return false;
+ThreadStates::~ThreadStates() {
+  for (const auto& [path, fd] : files_) close(fd);
+}
+
+// One that has gone answers ESRCH; its number may be somebody else's by then, so it is opened anew.
+std::optional<StatLine> ThreadStates::look(const std::string& path) {
+  for (int tries = 0; tries < 2; ++tries) {
+    const auto found = files_.find(path);
+    const int fd = found != files_.end() ? found->second : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return {};
+    if (found == files_.end()) files_[path] = fd;
+    char line[1024];
+    const ssize_t length = pread(fd, line, sizeof line, 0);
+    if (length > 0) return parse_stat_line({line, static_cast<size_t>(length)});
+    close(fd);
+    files_.erase(path);
+  }
+  return {};
+}
+
+char ThreadStates::of(pid_t pid, pid_t tid) {
+  const auto stat = look(task_directory(pid) + std::to_string(tid) + "/stat");
+  return stat ? stat->state : 'X';
+}
+
+bool ThreadStates::all_sleep(pid_t pid) {
+  const auto process = look("/proc/" + std::to_string(pid) + "/stat");
+  if (!process) return true;
+  std::vector<pid_t>& threads = threads_[pid];
+  if (static_cast<size_t>(process->threads) != threads.size()) threads = threads_of(pid);
+  for (const pid_t thread : threads) {
+    const char state = of(pid, thread);
+    if (state == 'X') threads.clear();  // and another in its place, perhaps
+    if (state != 'S') return false;
   }
   return true;
+}
+
+std::vector<std::string> threads_at_work(pid_t pid) {
+  std::vector<std::string> lines;
+  for (const pid_t thread : threads_of(pid)) {
+    const auto stat =
+        parse_stat_line(read_file(task_directory(pid) + std::to_string(thread) + "/stat"));
+    if (!stat || stat->state == 'S') continue;
+    lines.push_back("thread " + stat->name + ", state " + stat->state + ": " +
+                    kernel_stack(pid, thread));
+  }
+  return lines;
 }
 
 }  // namespace coldread::live

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct StatLine {
   std::string name;
   char state = '?';  // R running, S asleep, D waiting uninterruptibly, Z zombie, I idle, X gone ...
   pid_t parent = 0;
+  int threads = 0;
 };
 std::optional<StatLine> parse_stat_line(std::string_view line);
 
@@ -43,7 +45,29 @@ bool kernel_threads_wait();
 // each.
 std::vector<std::string> waiting_kernel_threads();
 
-// True if no thread of the process runs, wants to, or waits for a disk.
-bool all_threads_sleep(pid_t pid);
+// The states of threads that are looked at again and again, each time without disturbing anybody:
+// a thread's file is opened once and then read by pread(2), at which no supervisor looks (see
+// fuse/supervisor/filter.h). Not thread-safe.
+class ThreadStates {
+ public:
+  ThreadStates() = default;
+  ~ThreadStates();
+  ThreadStates(const ThreadStates&) = delete;
+  ThreadStates& operator=(const ThreadStates&) = delete;
+
+  // As thread_state().
+  char of(pid_t pid, pid_t tid);
+  // True if no thread of the process runs, wants to, or waits for a disk.
+  bool all_sleep(pid_t pid);
+
+ private:
+  std::optional<StatLine> look(const std::string& path);
+
+  std::map<std::string, int> files_;             // descriptors, by path
+  std::map<pid_t, std::vector<pid_t>> threads_;  // of processes, as last listed
+};
+
+// The threads of a process that do not sleep in peace: one line each, with where they are.
+std::vector<std::string> threads_at_work(pid_t pid);
 
 }  // namespace coldread::live

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -97,6 +98,7 @@ int move_up(int fd) {
 void play_process(const scenario::Scenario& scenario, size_t process, Board& board,
                   const std::vector<TaskFiles>& files, const SharedFiles& shared,
                   const std::string& cache_directory) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would give it its turns
   leave_standard_files_only();
   for (size_t i = 0; i < shared.inboxes.size(); ++i) {
     if (i != process) close(shared.inboxes[i].receive);

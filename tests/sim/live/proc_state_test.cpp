@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <thread>
 
 namespace coldread::live {
@@ -16,6 +19,12 @@ TEST(StatLine, NameMayHoldBlanksAndParentheses) {
   EXPECT_EQ(stat->name, "a) R (b)");
   EXPECT_EQ(stat->state, 'D');
   EXPECT_EQ(stat->parent, 2);
+}
+
+TEST(StatLine, CountsThreads) {
+  const auto stat = parse_stat_line("7 (a) S 2 0 0 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 6 0 99");
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(stat->threads, 6);
 }
 
 TEST(StatLine, RefusesWhatIsNone) {
@@ -52,6 +61,46 @@ TEST(ThreadState, OfLivingAndGoneThreads) {
   pid_t other = 0;
   std::thread([&] { other = static_cast<pid_t>(syscall(SYS_gettid)); }).join();
   while (thread_state(getpid(), other) != 'X') std::this_thread::yield();  // joined, nearly gone
+}
+
+TEST(ThreadStates, FollowAProcess) {
+  ThreadStates states;
+  const pid_t sleeper = fork();
+  if (sleeper == 0) {
+    pause();
+    _exit(0);
+  }
+  while (!states.all_sleep(sleeper)) std::this_thread::yield();
+  EXPECT_EQ(states.of(sleeper, sleeper), 'S');
+  kill(sleeper, SIGSTOP);
+  while (states.of(sleeper, sleeper) != 'T') std::this_thread::yield();
+  EXPECT_FALSE(states.all_sleep(sleeper));
+  kill(sleeper, SIGKILL);
+  waitpid(sleeper, nullptr, 0);
+  EXPECT_EQ(states.of(sleeper, sleeper), 'X');
+  EXPECT_TRUE(states.all_sleep(sleeper)) << "it has none";
+}
+
+TEST(ThreadStates, SeeThreadsThatBeganLater) {
+  ThreadStates states;
+  int go[2];
+  ASSERT_EQ(pipe(go), 0);
+  const pid_t process = fork();
+  if (process == 0) {
+    char byte = 0;
+    std::thread first([] { pause(); });
+    if (read(go[0], &byte, 1) != 1) _exit(1);
+    for (std::atomic<unsigned> i = 0;; ++i) {
+    }
+  }
+  while (!states.all_sleep(process)) std::this_thread::yield();
+  ASSERT_EQ(write(go[1], "x", 1), 1);
+  while (states.all_sleep(process)) std::this_thread::yield();
+  EXPECT_EQ(states.of(process, process), 'R');
+  kill(process, SIGKILL);
+  waitpid(process, nullptr, 0);
+  close(go[0]);
+  close(go[1]);
 }
 
 }  // namespace
