@@ -236,14 +236,10 @@ void Device::close_anon(AnonFile& anon) {
   if (file) close(file);
 }
 
-int64_t Device::ioctl_anon(uint32_t object_id, uint32_t request, uint64_t argument) {
-  const auto found = anon_.find(object_id);
-  if (found == anon_.end()) return -EBADF;
-  const FileHandle file = found->second->file_;
-  file->count.get();
-  const int64_t result = file->ops->ioctl(kernel_, file, request, argument);
-  fput(kernel_, file);
-  return result;
+FileHandle Device::opened(fuse_ino_t number) const {
+  if (number == kDeviceInode) return file_;
+  const auto found = anon_.find(static_cast<uint32_t>(number - kAnonInodes));
+  return found != anon_.end() ? found->second->file_ : FileHandle();
 }
 
 AnonFile::AnonFile(Device& device, uint32_t object_id, FileHandle file)
@@ -319,7 +315,9 @@ void AnonFile::ioctl(Request& request) {
     std::memcpy(&id, data.data(), sizeof(id));
     argument = id;
   }
-  const int64_t result = device_.ioctl_anon(object_id_, command, argument);
+  const int64_t result = device_.on_file(inode, [command, argument](Kernel& k, FileHandle file) {
+    return file->ops->ioctl(k, file, command, argument);
+  });
   if (result < 0)
     request.error(static_cast<int>(-result));
   else

@@ -95,8 +95,17 @@ class Device final : public Node {
   // thread (its id is given) will ask again in another way when this read has been answered. False:
   // the OPEN fails with EIO.
   void redirect_opens(std::function<bool(uint32_t thread)> redirect);
-  // The ioctl on it: 0, -EBADF (no such object), or what sys_ioctl() answers.
-  int64_t ioctl_anon(uint32_t object_id, uint32_t request, uint64_t argument);
+  // What `call(kernel, file)` answers on the open file behind one of the mount's inodes, the device
+  // or an object's: -EBADF if it is not open.
+  template <typename Call>
+  int64_t on_file(fuse_ino_t number, Call call) {
+    const FileHandle file = opened(number);
+    if (!file) return -EBADF;
+    file->count.get();
+    const int64_t result = call(kernel_, file);
+    fput(kernel_, file);
+    return result;
+  }
   // Closes the device and all anonymous files as the daemon's end would.
   void close_all();
   CachefilesHandle cache() const;  // null: not open
@@ -110,11 +119,14 @@ class Device final : public Node {
   void write(Request& request) override;
   void poll(Request& request) override;
   void release(Request& request) override;
+  void setattr(Request& request) override { request.error(EINVAL); }
+  void fallocate(Request& request) override { request.error(ENODEV); }
 
  private:
   friend class AnonFile;
   friend class AnonDirectory;
 
+  FileHandle opened(fuse_ino_t number) const;  // null: not open
   bool next_is_open() const;
   void close(FileHandle file);
   void close_device();

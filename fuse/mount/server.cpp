@@ -17,6 +17,39 @@ namespace coldread::fuse {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+namespace {
+
+// Visits (request, message id, nobody has read it) for all that daemons have not answered.
+template <typename Visit>
+void for_each_message(Kernel& kernel, Visit visit) {
+  kernel.cachefiles.cache_pool.for_each_live([&](CachefilesHandle cache) {
+    XArray<cachefiles_req>::Cursor cursor(cache->reqs);
+    for (cachefiles_req* req = cursor.find(UINT64_MAX); req != nullptr;
+         req = cursor.next(UINT64_MAX))
+      visit(*req, cursor.index(), cursor.get_mark(CACHEFILES_REQ_NEW));
+  });
+}
+
+std::string path_of(ObjectHandle object) {
+  const std::span<const std::byte> key = object->cookie->key_bytes();
+  return fmt::format("volumes/{}/{}", object->volume->vcookie->key_text(),
+                     std::string_view(reinterpret_cast<const char*>(key.data()), key.size()));
+}
+
+// The id of the message that has to be answered before the request goes on: the one it has sent
+// itself, or the OPEN that a worker sent for its file; "-": none.
+std::string message_of(Kernel& kernel, const Request& request) {
+  std::string found = "-";
+  const std::string path = request.node != nullptr ? request.node->path() : "";
+  for_each_message(kernel, [&](const cachefiles_req& req, uint64_t id, bool) {
+    const bool opens = req.msg.opcode == CACHEFILES_OP_OPEN && path_of(req.object) == path;
+    if (opens || req.done.waited_for_by(*request.task)) found = std::to_string(id);
+  });
+  return found;
+}
+
+}  // namespace
+
 Server::Server(Host& host, Kernel& kernel, KernelLog& log)
     : host_(host),
       kernel_(kernel),
@@ -56,7 +89,9 @@ void Server::build_tree() {
     nodes_.add(node);
 
   const auto fscache = directory();
-  for (const char* name : {"caches", "cookies", "stats", "volumes"}) {
+  for (const char* name : {"caches", "cookies", "stats", "volumes", "requests"}) {
+    if (name == std::string_view("requests") && !kernel_.profile.has(Change::proc_fscache_moved))
+      continue;
     auto file = std::make_shared<TextFile>(
         [this, name](std::string* text) { return fscache_proc_read(kernel_, name, text); });
     nodes_.add(file);
@@ -171,36 +206,29 @@ void Server::look_after_signals(uint64_t serial) {
 }
 
 int Server::list_requests(std::string* text) {
-  *text += fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9}  {:<32} {}\n", "PID", "COMMAND",
-                       "CALL", "OFFSET", "LENGTH", "SECONDS", "WAITS FOR", "FILE");
+  *text += fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9} {:>8}  {:<32} {}\n", "PID", "COMMAND",
+                       "CALL", "OFFSET", "LENGTH", "SECONDS", "MESSAGE", "WAITS FOR", "FILE");
   const TimeNs now = kernel_.scheduler.now();
   for (const auto& [serial, request] : requests_) {
     if (request->task == nullptr || request->task->state != TaskState::waiting) continue;
     const WaitReason& reason = request->task->waiting;
-    *text += fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9.3f}  {:<32} {}\n", request->pid,
-                         command_of(request->pid), request->operation, request->offset,
-                         request->size, static_cast<double>(now - request->since) / 1e9,
-                         fmt::format("{} {}", reason.kind, reason.name),
-                         request->node != nullptr ? request->node->path() : "");
+    *text +=
+        fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9.3f} {:>8}  {:<32} {}\n", request->pid,
+                    command_of(request->pid), request->operation, request->offset, request->size,
+                    static_cast<double>(now - request->since) / 1e9, message_of(kernel_, *request),
+                    fmt::format("{} {}", reason.kind, reason.name),
+                    request->node != nullptr ? request->node->path() : "");
   }
   *text += fmt::format("\n{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  {}\n", "ID", "MESSAGE", "OBJECT",
                        "STATE", "OFFSET", "LENGTH", "FILE");
-  kernel_.cachefiles.cache_pool.for_each_live([&](CachefilesHandle cache) {
-    XArray<cachefiles_req>::Cursor cursor(cache->reqs);
-    for (cachefiles_req* req = cursor.find(UINT64_MAX); req != nullptr;
-         req = cursor.next(UINT64_MAX)) {
-      constexpr const char* kNames[] = {"OPEN", "CLOSE", "READ"};
-      const bool read = req->msg.opcode == CACHEFILES_OP_READ;
-      const ObjectHandle object = req->object;
-      const std::span<const std::byte> key = object->cookie->key_bytes();
-      *text +=
-          fmt::format("{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  volumes/{}/{}\n", cursor.index(),
-                      kNames[std::min<uint32_t>(req->msg.opcode, 2)], object->ondemand->ondemand_id,
-                      cursor.get_mark(CACHEFILES_REQ_NEW) ? "unread" : "delivered",
-                      read ? req->msg.read.off : 0, read ? req->msg.read.len : 0,
-                      object->volume->vcookie->key_text(),
-                      std::string_view(reinterpret_cast<const char*>(key.data()), key.size()));
-    }
+  for_each_message(kernel_, [&](const cachefiles_req& req, uint64_t id, bool unread) {
+    constexpr const char* kNames[] = {"OPEN", "CLOSE", "READ"};
+    const bool read = req.msg.opcode == CACHEFILES_OP_READ;
+    *text +=
+        fmt::format("{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  {}\n", id,
+                    kNames[std::min<uint32_t>(req.msg.opcode, 2)],
+                    req.object->ondemand->ondemand_id, unread ? "unread" : "delivered",
+                    read ? req.msg.read.off : 0, read ? req.msg.read.len : 0, path_of(req.object));
   });
   return 0;
 }

@@ -53,8 +53,7 @@ class Server {
   // What a file of the mount is, by its st_ino (its st_dev being that of the mountpoint).
   static bool is_device(uint64_t inode) { return inode == kDeviceInode; }
   static bool is_anon(uint64_t inode) { return inode > kAnonInodes; }
-  static uint32_t anon_id(uint64_t inode) { return static_cast<uint32_t>(inode - kAnonInodes); }
-  // On a fiber: Device::read_message(), publish(), ioctl_anon().
+  // On a fiber: Device::read_message(), publish(), on_file().
   Device& device() { return *device_; }
 
   Volumes& volumes() { return *volumes_; }

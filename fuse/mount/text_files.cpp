@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace coldread::fuse {
 
@@ -43,7 +45,27 @@ void TracePipe::open(Request& request) {
     return;
   }
   log_.follow();
-  if (!request.open({0, FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH})) log_.unfollow();
+  if (!request.open({++last_handle_, FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH}))
+    log_.unfollow();
+}
+
+TracePipe::Poller::~Poller() {
+  log.arrived().remove(entry);
+  if (handle != nullptr) fuse_pollhandle_destroy(handle);
+}
+
+void TracePipe::notify(void* poller) {
+  fuse_lowlevel_notify_poll(static_cast<Poller*>(poller)->handle);
+}
+
+void TracePipe::poll(Request& request) {
+  if (request.poll_handle != nullptr) {
+    Poller& poller = pollers_.try_emplace(request.handle, log_).first->second;
+    if (poller.handle != nullptr) fuse_pollhandle_destroy(poller.handle);
+    poller.handle = std::exchange(request.poll_handle, nullptr);
+    log_.arrived().add(poller.entry);
+  }
+  request.poll(log_.empty() ? 0 : POLLIN | POLLRDNORM);
 }
 
 void TracePipe::read(Request& request) {
@@ -71,6 +93,7 @@ void TracePipe::read(Request& request) {
 }
 
 void TracePipe::release(Request& request) {
+  pollers_.erase(request.handle);
   log_.unfollow();
   request.error(0);
 }

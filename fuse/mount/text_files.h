@@ -33,7 +33,7 @@ class TextFile final : public Node {
 };
 
 // Tracepoints as they happen, from the first open on; a line is read once, by one reader. Reading
-// waits for the next (-EAGAIN with O_NONBLOCK, -EINTR for any signal).
+// waits for the next (-EAGAIN with O_NONBLOCK, -EINTR for any signal), and so does poll.
 class TracePipe final : public Node {
  public:
   TracePipe(Scheduler& scheduler, KernelLog& log) : scheduler_(scheduler), log_(log) {}
@@ -43,11 +43,28 @@ class TracePipe final : public Node {
   double entry_timeout() const override { return 3600; }
   void open(Request& request) override;
   void read(Request& request) override;
+  void poll(Request& request) override;
   void release(Request& request) override;
 
  private:
+  // One open file that somebody polls. Told once: then FUSE asks again, and hands over anew whom
+  // to tell.
+  struct Poller {
+    explicit Poller(KernelLog& kernel_log) : log(kernel_log) {}
+    ~Poller();
+    Poller(const Poller&) = delete;
+    Poller& operator=(const Poller&) = delete;
+
+    KernelLog& log;
+    fuse_pollhandle* handle = nullptr;
+    WaitQueue::Entry entry{notify, this};
+  };
+  static void notify(void* poller);
+
   Scheduler& scheduler_;
   KernelLog& log_;
+  uint64_t last_handle_ = 0;
+  std::map<uint64_t, Poller> pollers_;  // by handle
 };
 
 }  // namespace coldread::fuse

@@ -28,7 +28,8 @@ struct Report {
 sigset_t kept_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, number);
+  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1})
+    sigaddset(&set, number);
   return set;
 }
 
@@ -171,7 +172,7 @@ Result<Command> Command::start(const std::vector<std::string>& words,
   return report ? no_filter(report->error) : Error{"the command ended before it began"};
 }
 
-int Command::wait(const KeptSignals& signals) const {
+int Command::wait(const KeptSignals& signals, const std::function<void()>& on_usr1) const {
   int result = 0;
   bool running = true;
   while (true) {
@@ -189,7 +190,8 @@ int Command::wait(const KeptSignals& signals) const {
     signalfd_siginfo signal{};
     while (read(signals.fd(), &signal, sizeof(signal)) == sizeof(signal)) {
       const auto number = static_cast<int>(signal.ssi_signo);
-      if (number == SIGCHLD || signal.ssi_code == SI_KERNEL) continue;
+      if (number == SIGUSR1 && on_usr1) on_usr1();
+      if (number == SIGUSR1 || number == SIGCHLD || signal.ssi_code == SI_KERNEL) continue;
       for (const pid_t pid : running ? std::vector<pid_t>{pid_} : children()) kill(pid, number);
     }
   }

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@
 namespace coldread::fuse {
 
 // While it lives, signals that end programs are kept for the command: SIGINT, SIGQUIT, SIGTERM,
-// SIGHUP. To be made before any other thread is, since those inherit what is blocked.
+// SIGHUP; and SIGUSR1, for ourselves. To be made before any other thread is, since those inherit
+// what is blocked.
 class KeptSignals {
  public:
   KeptSignals();
@@ -51,8 +53,9 @@ class Command {
   // Waits until the command and everything it left behind has ended; signals that come meanwhile go
   // to the command, or, when that is gone, to what it left behind. Those of a terminal's keys went
   // to all of them anyway. The command's status as a shell has it: its own, 128 + N for signal N,
-  // 127 for a program that is not there and 126 for one that cannot be executed.
-  int wait(const KeptSignals& signals) const;
+  // 127 for a program that is not there and 126 for one that cannot be executed. `on_usr1` is
+  // called for each SIGUSR1; it may be null.
+  int wait(const KeptSignals& signals, const std::function<void()>& on_usr1 = nullptr) const;
 
  private:
   pid_t pid_ = -1;

@@ -1,7 +1,7 @@
 // What the supervisor needs of the server whose device it shows to programs.
 //
 // The server answers held calls through fuse/supervisor/held_call.h. Thread rules: everything is
-// called on the supervisor's own thread, which stands still meanwhile; read() and ioctl() return at
+// called on the supervisor's own thread, which stands still meanwhile; read() and call() return at
 // once and the call is answered later, from any thread. Lifetime: outlives the Supervisor.
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace coldread::fuse {
 
 class HeldRead;
-class HeldIoctl;
+class HeldFileCall;
 
 class DeviceService {
  public:
@@ -27,8 +27,8 @@ class DeviceService {
 
   // read() of the device.
   virtual void read(std::shared_ptr<HeldRead> call) = 0;
-  // ioctl() of a file that came with an OPEN.
-  virtual void ioctl(std::shared_ptr<HeldIoctl> call) = 0;
+  // Another call on one of the server's files.
+  virtual void call(std::shared_ptr<HeldFileCall> call) = 0;
 
  protected:
   DeviceService() = default;

@@ -44,14 +44,19 @@ int add_rules(scmp_filter_ctx context, WatchedRange range) {
     return masked(argument, mask, static_cast<uint64_t>(range.first));
   };
   Rules rules(context);
+  if (range.all) {
+    const scmp_arg_cmp no_bytes{2, SCMP_CMP_EQ, 0, 0};
+    for (const int call : {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(read),
+                           SCMP_SYS(lseek), SCMP_SYS(ioctl)})
+      rules.look_at(call);
+    rules.look_at(SCMP_SYS(write), {no_bytes});
+    rules.look_at(SCMP_SYS(pwrite64), {no_bytes});
+    return rules.error();
+  }
   rules.look_at(SCMP_SYS(open), {masked(1, O_ACCMODE, O_RDWR)});
   rules.look_at(SCMP_SYS(openat), {masked(2, O_ACCMODE, O_RDWR)});
   rules.look_at(SCMP_SYS(openat2));
   rules.look_at(SCMP_SYS(ioctl), {masked(1, kInt, CACHEFILES_IOC_READ_COMPLETE)});
-  if (range.all) {
-    rules.look_at(SCMP_SYS(read));
-    return rules.error();
-  }
   rules.look_at(SCMP_SYS(read), {watched(0)});
   rules.look_at(SCMP_SYS(dup), {watched(0)});
   rules.look_at(SCMP_SYS(dup2), {watched(0)});

@@ -6,7 +6,8 @@
 //   read on a watched number              a message is delivered, and OPEN brings a descriptor
 //   dup, dup2, dup3, fcntl(F_DUPFD*)      of a watched number: the copy must be watched too
 //   ioctl with READ_COMPLETE              FUSE would take the id, passed by value, for an address
-// With WatchedRange::all every read is looked at, and no dup.
+// With WatchedRange::all, for programs that must not see a difference, at any number: every open,
+// read, lseek and ioctl, and each write of no bytes; no dup.
 // All others run as if there were no filter. write, poll, lseek and close are native calls on a
 // FUSE file and reach the server by themselves. Calls of another ABI (32 bits, x32) are not looked
 // at.

@@ -1,5 +1,5 @@
-// System calls of a supervised program that the server answers: a read of the device, an ioctl of a
-// file that came with an OPEN.
+// System calls of a supervised program that the server answers: a read of the device, and what FUSE
+// would not hand on as it is (an ioctl, lseek, a write of nothing).
 //
 // Each is answered exactly once, from any thread; one that is dropped unanswered fails with EIO. A
 // program that is killed meanwhile makes the answer go nowhere.
@@ -66,23 +66,23 @@ class HeldRead final : public HeldCall {
   uint64_t size_;
 };
 
-class HeldIoctl final : public HeldCall {
- public:
-  HeldIoctl(std::shared_ptr<Listener> listener, uint64_t id, pid_t thread, FileIdentity file,
-            uint32_t request, uint64_t argument)
-      : HeldCall(std::move(listener), id, thread),
-        file_(file),
-        request_(request),
-        argument_(argument) {}
+// On which file, and what is asked of it.
+struct FileCall {
+  enum class What { ioctl, lseek, write_nothing } what = What::ioctl;
+  FileIdentity file;
+  uint64_t argument = 0;  // of the ioctl; lseek's offset; where nothing is written
+  uint32_t number = 0;    // the ioctl's request; lseek's whence
+};
 
-  const FileIdentity& file() const { return file_; }
-  uint32_t request() const { return request_; }
-  uint64_t argument() const { return argument_; }
+class HeldFileCall final : public HeldCall {
+ public:
+  HeldFileCall(std::shared_ptr<Listener> listener, uint64_t id, pid_t thread, const FileCall& call)
+      : HeldCall(std::move(listener), id, thread), call_(call) {}
+
+  const FileCall& call() const { return call_; }
 
  private:
-  FileIdentity file_;
-  uint32_t request_;
-  uint64_t argument_;
+  FileCall call_;
 };
 
 }  // namespace coldread::fuse

@@ -36,6 +36,23 @@ class Reader final : public DescriptorNumbers, public UserMemory {
   const HeldRead& call_;
 };
 
+// As the system call does, with the VFS' answers for what the file has not.
+int64_t answer(Kernel& k, FileHandle file, const FileCall& asked) {
+  const FileOperations& ops = *file->ops;
+  auto position = static_cast<int64_t>(asked.argument);
+  switch (asked.what) {
+    case FileCall::What::ioctl:
+      return ops.ioctl != nullptr ? ops.ioctl(k, file, asked.number, asked.argument) : -ENOTTY;
+    case FileCall::What::lseek:
+      return ops.llseek != nullptr ? ops.llseek(k, file, position, static_cast<int>(asked.number))
+                                   : -ESPIPE;
+    case FileCall::What::write_nothing:
+      break;
+  }
+  if (ops.write_iter != nullptr) return ops.write_iter(k, file, UserData({}), &position);
+  return ops.write != nullptr ? ops.write(k, file, UserData({})) : -EINVAL;
+}
+
 Job job(const HeldCall& call, std::function<void()> run) {
   return {std::move(run), "daemon", static_cast<uint32_t>(call.thread())};
 }
@@ -65,10 +82,11 @@ void MountedDevice::read(std::shared_ptr<HeldRead> call) {
   }));
 }
 
-void MountedDevice::ioctl(std::shared_ptr<HeldIoctl> call) {
+void MountedDevice::call(std::shared_ptr<HeldFileCall> call) {
   server_.host().post(job(*call, [this, call] {
-    const uint32_t object = Server::anon_id(call->file().inode);
-    call->answer(server_.device().ioctl_anon(object, call->request(), call->argument()));
+    const FileCall& asked = call->call();
+    call->answer(server_.device().on_file(
+        asked.file.inode, [&asked](Kernel& k, FileHandle file) { return answer(k, file, asked); }));
   }));
 }
 

@@ -1,4 +1,4 @@
-// The mount's device, as the supervisor needs it: held reads and ioctls become fibers that run the
+// The mount's device, as the supervisor needs it: held calls become fibers that run the
 // model's own read and ioctl, with the program's descriptor numbers and memory.
 //
 // Thread rules: those of DeviceService; the model is touched on the host's thread only. What blocks
@@ -23,7 +23,7 @@ class MountedDevice final : public DeviceService {
   std::string device_path() const override { return server_.device_path(); }
   Kind kind_of(const FileIdentity& file) const override;
   void read(std::shared_ptr<HeldRead> call) override;
-  void ioctl(std::shared_ptr<HeldIoctl> call) override;
+  void call(std::shared_ptr<HeldFileCall> call) override;
 
  private:
   Server& server_;

@@ -77,6 +77,12 @@ bool has_descriptor(pid_t thread, int fd) {
   return lstat(proc_path(thread, fmt::format("fd/{}", fd)).c_str(), &found) == 0;
 }
 
+bool readable(pid_t thread, int fd) {
+  struct stat found {};
+  return lstat(proc_path(thread, fmt::format("fd/{}", fd)).c_str(), &found) == 0 &&
+         (found.st_mode & S_IRUSR) != 0;
+}
+
 rlim_t descriptor_limit(pid_t thread) {
   rlimit limit{};
   // /proc and not prlimit(2), which is for whole processes of one's own.

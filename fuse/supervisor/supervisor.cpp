@@ -53,6 +53,18 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+FileCall file_call(const seccomp_notif& call, const FileIdentity& file) {
+  const auto& args = call.data.args;
+  switch (call.data.nr) {
+    case SYS_ioctl:
+      return {FileCall::What::ioctl, file, args[2], static_cast<uint32_t>(args[1])};
+    case SYS_lseek:
+      return {FileCall::What::lseek, file, args[1], static_cast<uint32_t>(args[2])};
+    default:
+      return {FileCall::What::write_nothing, file, call.data.nr == SYS_pwrite64 ? args[3] : 0, 0};
+  }
+}
+
 // dup(), dup2(), dup3() and fcntl(F_DUPFD*) in one form.
 struct DupCall {
   std::optional<int> exactly;  // this number and no other
@@ -111,7 +123,10 @@ void Supervisor::handle(const seccomp_notif& call) {
     case SYS_read:
       return read(call);
     case SYS_ioctl:
-      return ioctl(call);
+    case SYS_lseek:
+    case SYS_write:
+    case SYS_pwrite64:
+      return on_file(call);
     default:
       return duplicate(call);
   }
@@ -152,23 +167,18 @@ void Supervisor::read(const seccomp_notif& call) {
   if (!redirected && kind_of(thread_of(call), fd) != DeviceService::Kind::device) {
     return listener_->let_through(call.id);
   }
+  // Only with range_.all is it seen opened for writing alone: then the kernel itself refuses.
+  if (range_.all && !readable(thread_of(call), fd)) return listener_->let_through(call.id);
   service_.read(std::make_shared<HeldRead>(listener_, call.id, thread_of(call), call.data.args[1],
                                            call.data.args[2]));
 }
 
-void Supervisor::ioctl(const seccomp_notif& call) {
+void Supervisor::on_file(const seccomp_notif& call) {
   const std::optional<FileIdentity> file = file_of(thread_of(call), int_argument(call, 0));
-  const auto kind = file ? service_.kind_of(*file) : DeviceService::Kind::other;
-  switch (kind) {
-    case DeviceService::Kind::other:
-      return listener_->let_through(call.id);
-    case DeviceService::Kind::device:
-      return listener_->answer(call.id, -ENOTTY);  // it has none
-    case DeviceService::Kind::anonymous:
-      return service_.ioctl(std::make_shared<HeldIoctl>(listener_, call.id, thread_of(call), *file,
-                                                        static_cast<uint32_t>(call.data.args[1]),
-                                                        call.data.args[2]));
-  }
+  if (!file || service_.kind_of(*file) == DeviceService::Kind::other)
+    return listener_->let_through(call.id);
+  service_.call(
+      std::make_shared<HeldFileCall>(listener_, call.id, thread_of(call), file_call(call, *file)));
 }
 
 // A copy of the device is placed in the range, unless the program wants another number: the kernel

@@ -39,7 +39,7 @@ class Supervisor {
   void open(const seccomp_notif& call);
   void open_device(const seccomp_notif& call, uint64_t flags);
   void read(const seccomp_notif& call);
-  void ioctl(const seccomp_notif& call);
+  void on_file(const seccomp_notif& call);
   void duplicate(const seccomp_notif& call);
   DeviceService::Kind kind_of(pid_t thread, int fd) const;
   int free_number(pid_t thread, int from) const;  // in the range; -1: none

@@ -3,7 +3,7 @@
 // A seccomp filter sees numbers, not files: a read() can only be recognized as one of the device by
 // the number of its descriptor. So the device is opened at numbers that ordinary files do not get,
 // and only calls on those are looked at. Or all are: then the device gets the number it would get
-// from a kernel, and every read() of the program pays for it.
+// from a kernel, and every open and read of the program pays for it.
 #pragma once
 
 #include <sys/resource.h>

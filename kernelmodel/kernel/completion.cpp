@@ -17,6 +17,12 @@ void Completion::complete_all() {
   while (waiters_.active()) waiters_.wake_first();
 }
 
+bool Completion::waited_for_by(const Task& task) const {
+  const Waiter* waiter = waiters_.waiters_.first();
+  while (waiter != nullptr && waiter->task != &task) waiter = waiter->next;
+  return waiter != nullptr;
+}
+
 void Completion::wait() {
   waiters_.wait_event([this] { return take(); });
 }

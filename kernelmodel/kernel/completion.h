@@ -24,6 +24,9 @@ class Completion {
   bool done();    // completion_done: a wait would not block; a preemption point
   void reinit();  // reinit_completion: nobody may be waiting
 
+  // Whether `task` waits for it: for who looks on, no preemption point.
+  bool waited_for_by(const Task& task) const;
+
  private:
   static constexpr uint32_t kAll = UINT32_MAX;
 

@@ -16,7 +16,8 @@ constexpr const char* kFooter =
     "Ends when everything that COMMAND started has ended, with COMMAND's status, 128 + N for "
     "a\nsignal, 127 and 126 for a program that is not there or cannot be executed; 5 if the "
     "machine\n"
-    "does not allow it (see `coldread doctor`).\n\n"
+    "does not allow it (see `coldread doctor`). SIGUSR1 prints what has been read of each "
+    "object.\n\n"
     "Examples:\n"
     "  coldread exec --mount /mnt -- ./daemon /var/cache/d /blobs\n"
     "  coldread exec -- bash -c './daemon d blobs & sleep 1; cat $COLDREAD_MOUNT/volumes/v/c'";
@@ -34,8 +35,9 @@ void add_exec(CLI::App& app, Action& action) {
       });
   command->add_option("--mount", request->mountpoint,
                       "Where to mount; otherwise a temporary directory");
-  command->add_flag("--watch-all", request->watch_all,
-                    "Give the device the number a kernel would give it; every read() pays for it");
+  command->add_flag(
+      "--watch-all", request->watch_all,
+      "Numbers, lseek and ioctls as a kernel has them; all opens and reads pay for it");
   command->positionals_at_end();
   command->footer(kFooter);
   command->callback([&action, request] { action = [request] { return exec_program(*request); }; });

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <future>
@@ -104,6 +105,13 @@ bool redirect(fuse::Supervisor& supervisor, uint32_t thread) {
   return done;
 }
 
+// What has been read of each object, as `serve` tells it.
+void print_report(fuse::Server& server) {
+  auto text = std::make_shared<std::string>();
+  if (server.host().call([text, &server] { *text = server.report(); }, std::chrono::seconds(5)))
+    fmt::print(stderr, "{}", *text);
+}
+
 // The command, over a server that has been started.
 int supervise(const ExecRequest& request, fuse::Server& server, const std::string& mountpoint,
               const fuse::KeptSignals& signals, Stopper& stopper) {
@@ -123,7 +131,7 @@ int supervise(const ExecRequest& request, fuse::Server& server, const std::strin
       return fuse::offload(server.host().errands(), [&] { return redirect(supervisor, thread); });
     });
   });
-  const int status = command->wait(signals);
+  const int status = command->wait(signals, [&server] { print_report(server); });
   stopper.stop();  // before the supervisor ends: a fiber may be about to redirect
   if (server.broken().empty()) return status;
   complain(server.broken());

@@ -11,7 +11,7 @@ namespace coldread::cli {
 struct ExecRequest {
   std::vector<std::string> words;  // the program and its arguments; not empty
   std::string kernel = std::string(kDefaultProfile);
-  bool watch_all = false;  // every read() of the program is looked at
+  bool watch_all = false;  // fuse::kWatchAll
   std::string mountpoint;  // an existing directory; empty: a temporary one
 };
 

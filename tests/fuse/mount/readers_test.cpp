@@ -1,8 +1,11 @@
 // volumes/: what readers see, and what becomes of those who wait.
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cstring>
+#include <iterator>
+#include <sstream>
 
 #include "tests/fuse/mount/mounted.h"
 
@@ -254,6 +257,76 @@ TEST_F(ReadersTest, SomebodyElseUnmountsWithRequestsPending) {
   umount2(mountpoint_.c_str(), MNT_DETACH);
   EXPECT_NE(reader.get(), 0);
   while (!ended_) std::this_thread::yield();
+}
+
+// Level and edge: FUSE asks who waits again, or not, after it was told.
+TEST_F(ReadersTest, WhoWaitsInPollLearnsOfTraces) {
+  const int trace = open(at("trace_pipe").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  ASSERT_GE(trace, 0);
+  const int set = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event wanted{};
+  wanted.events = EPOLLIN | EPOLLET;
+  ASSERT_EQ(epoll_ctl(set, EPOLL_CTL_ADD, trace, &wanted), 0);
+  pollfd polled{trace, POLLIN, 0};
+  EXPECT_EQ(poll(&polled, 1, 0), 0);
+  Daemon daemon(mountpoint_);
+  daemon.bind();
+  ASSERT_EQ(mkdir(at("volumes/v").c_str(), 0755), 0);
+  for (int round = 0; round < 3; round++) {
+    auto polls = std::async(std::launch::async, [&polled] { return poll(&polled, 1, -1); });
+    auto waits = std::async(std::launch::async, [set] {
+      epoll_event event{};
+      return epoll_wait(set, &event, 1, -1);
+    });
+    std::thread reader([path = at("volumes/v/c" + std::to_string(round))] { read_file(path); });
+    daemon.answer_open(daemon.wait_for_message(), 0);
+    reader.join();
+    EXPECT_EQ(polls.get(), 1) << round;
+    EXPECT_EQ(polled.revents, POLLIN);
+    EXPECT_EQ(waits.get(), 1) << round;
+    char buffer[4096];
+    ssize_t got = 0;
+    while ((got = read(trace, buffer, sizeof(buffer))) > 0) {
+    }
+    EXPECT_EQ(got, -1);
+    EXPECT_EQ(errno, EAGAIN);
+  }
+  close(set);
+  close(trace);
+}
+
+// The line of `requests` about a reader's call, cut at blanks.
+std::vector<std::string> line_about(const std::string& text, const std::string& call) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream in(line);
+    std::vector<std::string> words{std::istream_iterator<std::string>(in), {}};
+    if (words.size() > 6 && words[2] == call) return words;
+  }
+  return std::vector<std::string>(7);
+}
+
+TEST_F(ReadersTest, RequestsTellsForWhichMessageAReaderWaits) {
+  Daemon daemon(mountpoint_);
+  daemon.bind();
+  ASSERT_EQ(mkdir(at("volumes/v").c_str(), 0755), 0);
+  // Ids count on, so that those of the two that are looked at are not the first.
+  std::thread first([path = at("volumes/v/first")] { read_file(path); });
+  daemon.answer_open(daemon.wait_for_message(), 0);
+  first.join();
+  std::thread reader([path = at("volumes/v/c")] { read_file(path); });
+  const player::Message open = daemon.wait_for_message();
+  EXPECT_NE(open.msg_id, 0u);
+  EXPECT_EQ(line_about(read_file(at("requests")), "open")[6], std::to_string(open.msg_id));
+  daemon.answer_open(open, 8192);
+  const player::Message read = daemon.wait_for_message();
+  ASSERT_EQ(read.opcode, player::kOpRead);
+  const std::vector<std::string> line = line_about(read_file(at("requests")), "read");
+  EXPECT_EQ(line[6], std::to_string(read.msg_id));
+  EXPECT_EQ(line[3], "0");
+  EXPECT_EQ(line.back(), "volumes/v/c");
+  daemon.answer_read(read);
+  reader.join();
 }
 
 TEST_F(ReadersTest, ProcTracesAndRequestsCanBeRead) {

@@ -1,6 +1,11 @@
 // `coldread serve` as users have it: a process of its own, the cache in a real directory.
+#include <linux/capability.h>
+#include <sched.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include <cstring>
@@ -13,10 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// `coldread ARGUMENTS` in a child.
-pid_t start_command(std::vector<std::string> arguments, const std::string& output) {
+// `coldread ARGUMENTS` in a child, which calls `prepare` first.
+pid_t start_command(std::vector<std::string> arguments, const std::string& output,
+                    const std::function<void()>& prepare = nullptr) {
   const pid_t child = fork();
   if (child != 0) return child;
+  if (prepare) prepare();
   const int fd = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   dup2(fd, 1);
   dup2(fd, 2);
@@ -57,11 +64,38 @@ class ServeTest : public testing::Test {
   std::string at(const std::string& name) const { return directory_.path() / name; }
   std::string output() const { return read_file(at("output")); }
 
-  void serve() {
+  void become_user() const {
+    if (user_ == geteuid()) return;
+    if (setresgid(user_, user_, user_) < 0 || setresuid(user_, user_, user_) < 0) _exit(126);
+    prctl(PR_SET_DUMPABLE, 1);  // as a program of that user's is
+  }
+  // This test in a process that sees a /dev/fuse as most machines have it.
+  static constexpr int kNoFuseForAll = 99;
+  int again_with_fuse_for_all() const {
+    const std::string node = at("fuse");
+    const pid_t child = fork();
+    if (child == 0) {
+      if (unshare(CLONE_NEWNS) < 0 ||
+          mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ||
+          mknod(node.c_str(), S_IFCHR, makedev(10, 229)) < 0 || chmod(node.c_str(), 0666) < 0 ||
+          mount(node.c_str(), "/dev/fuse", nullptr, MS_BIND, nullptr) < 0)
+        _exit(kNoFuseForAll);
+      const std::string filter = std::string("--gtest_filter=ServeTest.") +
+                                 testing::UnitTest::GetInstance()->current_test_info()->name();
+      execl("/proc/self/exe", "fuse_mount_test", filter.c_str(), nullptr);
+      _exit(kNoFuseForAll);
+    }
+    return exit_code_of(child);
+  }
+  void serve() { serve({"--daemon", "serve:" + at("blobs")}); }
+  void serve(std::vector<std::string> options) {
     fs::remove(at("output"));
-    server_ = start_command(
-        {"serve", "--cache", at("cache"), "--daemon", "serve:" + at("blobs"), at("mount")},
-        at("output"));
+    std::vector<std::string> words{"serve", "--cache", at("cache")};
+    words.insert(words.end(), options.begin(), options.end());
+    words.push_back(at("mount"));
+    std::ofstream(at("output")).close();
+    ASSERT_EQ(chown(at("output").c_str(), user_, static_cast<gid_t>(-1)), 0);
+    server_ = start_command(std::move(words), at("output"), [this] { become_user(); });
     while (output().find(": served as") == std::string::npos) {
       ASSERT_EQ(waitpid(server_, nullptr, WNOHANG), 0) << output();
       usleep(1000);
@@ -82,6 +116,7 @@ class ServeTest : public testing::Test {
 
   live::TemporaryDirectory directory_;
   pid_t server_ = -1;
+  uid_t user_ = geteuid();  // whose server it is
 };
 
 TEST_F(ServeTest, ATreeOfFilesIsTheSameAndTheSecondPassAsksNobody) {
@@ -116,6 +151,58 @@ TEST_F(ServeTest, SIGUSR1TellsWhatWasRead) {
   kill(server_, SIGUSR1);
   while (line_of("v/a").empty()) usleep(1000);
   EXPECT_EQ(end(SIGINT), 0);
+}
+
+TEST_F(ServeTest, TheDeviceIsForAdministrators) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: another user's server is for that user";
+  serve({});
+  const auto open_with = [this](bool capable) {
+    const pid_t child = fork();
+    if (child == 0) {
+      __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+      __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+      syscall(SYS_capget, &header, sets);
+      if (!capable) sets[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+      if (syscall(SYS_capset, &header, sets) < 0) _exit(255);
+      _exit(open(at("mount/dev/cachefiles").c_str(), O_RDWR) < 0 ? errno : 0);
+    }
+    return exit_code_of(child);
+  };
+  EXPECT_EQ(open_with(false), EPERM);
+  EXPECT_EQ(open_with(true), 0);
+}
+
+TEST_F(ServeTest, AnOrdinaryUserServes) {
+  constexpr uid_t kNobody = 65534;
+  struct stat helper = {};
+  if (stat("/usr/bin/fusermount3", &helper) != 0 || (helper.st_mode & S_ISUID) == 0)
+    GTEST_SKIP() << "fusermount3 (package fuse3) is missing, or not set-user-ID";
+  struct stat device = {};
+  stat("/dev/fuse", &device);
+  if ((device.st_mode & 0006) != 0006) {
+    const int code = again_with_fuse_for_all();
+    if (code == kNoFuseForAll) GTEST_SKIP() << "/dev/fuse is not for all users";
+    EXPECT_EQ(code, 0);
+    return;
+  }
+  user_ = geteuid() == 0 ? kNobody : geteuid();
+  std::ofstream(at("blobs/v/a")) << contents(0, 300'000);
+  fs::permissions(directory_.path(), fs::perms(0755));
+  if (geteuid() == 0) {
+    for (const auto& entry : fs::recursive_directory_iterator(directory_.path()))
+      ASSERT_EQ(chown(entry.path().c_str(), user_, user_), 0);
+  }
+  serve({"--daemon", "serve:" + at("blobs")});
+  // Others than its user, even root, are not let in.
+  const pid_t reader = fork();
+  if (reader == 0) {
+    become_user();
+    _exit(read_file(at("mount/volumes/v/a")) == contents(0, 300'000) ? 0 : 1);
+  }
+  EXPECT_EQ(exit_code_of(reader), 0) << output();
+  EXPECT_EQ(end(SIGTERM), 0);
+  EXPECT_NE(line_of("v/a"), "") << output();
+  EXPECT_TRUE(fs::is_empty(at("mount")));
 }
 
 TEST_F(ServeTest, UmountEndsTheServer) {

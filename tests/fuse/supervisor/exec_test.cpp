@@ -242,6 +242,19 @@ TEST_F(Exec, WhenSomebodyUnmountsItEverybodyGetsErrors) {
   EXPECT_FALSE(std::filesystem::exists(mounted.substr(0, mounted.find('\n')))) << mounted;
 }
 
+TEST_F(Exec, SIGUSR1TellsWhatWasRead) {
+  const std::string inner = directory_ / "inner";
+  std::ofstream(inner) << kPrelude << program("BLOCKING")
+                       << " cache blobs > log 2>&1 & D=$!; await ready log\n"
+                          "mkdir $M/volumes/v; compare small; kill -USR1 $PPID\n"
+                          "await 'v/small' err; grep v/small err; kill $D; wait\n";
+  const CommandResult result =
+      run_program({"timeout", "-k", "5", "60", "bash", "-c",
+                   environment("COLDREAD") + " exec -- bash " + inner + " 2> err; echo status $?"});
+  EXPECT_THAT(result.out, HasSubstr("  v/small\n"));
+  EXPECT_THAT(result.out, HasSubstr("status 0\n"));
+}
+
 TEST_F(Exec, TellsTheCommandsStatus) {
   EXPECT_EQ(run({"exec", "--", "bash", "-c", "exit 7"}).exit_code, 7);
   EXPECT_EQ(run({"exec", "--", "bash", "-c", "kill -KILL $$"}).exit_code, 137);

@@ -108,11 +108,16 @@ int64_t FakeService::deliver(const HeldRead& call) {
   return static_cast<int64_t>(message.size());
 }
 
-void FakeService::ioctl(std::shared_ptr<HeldIoctl> call) {
+void FakeService::call(std::shared_ptr<HeldFileCall> call) {
   threads_.emplace_back([this, call] {
     const std::lock_guard<std::mutex> lock(mutex_);
-    completed.push_back(call->argument());
-    call->answer(call->argument() < 100 ? 0 : -EINVAL);
+    const FileCall& asked = call->call();
+    const bool ioctl = asked.what == FileCall::What::ioctl;
+    if (ioctl)
+      completed.push_back(asked.argument);
+    else
+      calls.push_back(asked);
+    call->answer(!ioctl ? kAnswer : asked.argument < 100 ? 0 : -EINVAL);
   });
 }
 
@@ -134,10 +139,10 @@ void Supervised::SetUp() {
   if (nothing.status < 0) GTEST_SKIP() << nothing.out;
 }
 
-ProgramResult Supervised::run(const std::vector<std::string>& words) {
+ProgramResult Supervised::run(const std::vector<std::string>& words, bool watch_all) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  const WatchedRange range = watched_range(limit.rlim_cur);
+  const WatchedRange range = watch_all ? kWatchAll : watched_range(limit.rlim_cur);
   const Result<std::vector<sock_filter>> filter = make_filter(range);
   if (!filter) return {-1, filter.error()};
   const std::string out = directory_ / "out";

@@ -31,16 +31,19 @@ class FakeService final : public DeviceService {
   std::string device_path() const override { return directory_ / "device"; }
   Kind kind_of(const FileIdentity& file) const override;
   void read(std::shared_ptr<HeldRead> call) override;
-  void ioctl(std::shared_ptr<HeldIoctl> call) override;
+  void call(std::shared_ptr<HeldFileCall> call) override;
 
   void send(std::vector<std::byte> message) { messages_.push_back(std::move(message)); }
   std::filesystem::path anonymous_path(uint32_t object) const;
+
+  static constexpr int64_t kAnswer = 77;  // to a call other than a read or an ioctl
 
   int mispredict = 0;  // added to every number that is reserved: another thread was faster
 
   // What happened, to be looked at when the program is over.
   std::vector<int64_t> read_results;
   std::vector<uint64_t> completed;  // the arguments of ioctls
+  std::vector<FileCall> calls;      // others
 
  private:
   int64_t deliver(const HeldRead& call);
@@ -64,7 +67,7 @@ class Supervised : public testing::Test {
   void SetUp() override;  // skips where there can be no listener
 
   // Runs a program, for at most 30 seconds, to the end of everything it starts.
-  ProgramResult run(const std::vector<std::string>& words);
+  ProgramResult run(const std::vector<std::string>& words, bool watch_all = false);
   ProgramResult run_shell(const std::string& script) { return run({"bash", "-c", script}); }
 
   std::filesystem::path directory_;

@@ -126,6 +126,26 @@ TEST_P(Cases, SignalsDisturbNoCall) {
   for (const int64_t result : service_->read_results) EXPECT_EQ(result, -EMSGSIZE);
 }
 
+TEST_P(Cases, WhoSeesAllIsShownAKernelsDevice) {
+  const ProgramResult result = run({program_, "as-a-kernel"}, true);
+  EXPECT_EQ(result.out,
+            "read only 3\nread 46\nfd 4\nwrite only 5\nread -9\nlseek 77\nlseek 77\nioctl -22\n"
+            "nothing 77\nnothing 77\nsomething 5\nother 0\n");
+  const auto anonymous = [this](size_t index) {
+    return service_->kind_of(service_->calls.at(index).file) == DeviceService::Kind::anonymous;
+  };
+  ASSERT_EQ(service_->calls.size(), 4u);
+  EXPECT_EQ(service_->calls[0].what, FileCall::What::lseek);
+  EXPECT_EQ(service_->calls[0].argument, 12u);
+  EXPECT_EQ(service_->calls[0].number, 2u);
+  EXPECT_FALSE(anonymous(0));
+  EXPECT_TRUE(anonymous(1));
+  EXPECT_EQ(service_->calls[2].what, FileCall::What::write_nothing);
+  EXPECT_FALSE(anonymous(2));
+  EXPECT_EQ(service_->calls[3].argument, 9u);
+  EXPECT_TRUE(anonymous(3));
+}
+
 class Others : public Supervised {};
 
 TEST_F(Others, AGoProgramReads) {

@@ -202,6 +202,26 @@ static void case_second_listener(void) {
 #endif
 }
 
+/* What FUSE answers by itself, or has no way to hand on. */
+static void case_as_a_kernel(void) {
+  int device = (int)show("read only", open(DEVICE, O_RDONLY));
+  uint32_t message[256];
+  int fd, other;
+
+  show("read", read(device, message, sizeof(message)));
+  fd = (int)message[6];
+  printf("fd %d\n", fd);
+  other = (int)show("write only", open(DEVICE, O_WRONLY));
+  show("read", read(other, message, sizeof(message)));
+  show("lseek", lseek(other, 12, SEEK_END));
+  show("lseek", lseek(fd, 0, SEEK_CUR));
+  show("ioctl", ioctl(fd, 0x40049802, 100));
+  show("nothing", write(other, "", 0));
+  show("nothing", pwrite(fd, "", 0, 9));
+  show("something", write(fd, "hello", 5));
+  show("other", lseek(open("/dev/null", O_RDONLY), 0, SEEK_CUR));
+}
+
 /* The number that stands in for others is nobody's. */
 static void case_stand_in(void) {
   char byte;
@@ -282,6 +302,7 @@ int main(int argc, char** argv) {
       {"blocked-read", case_blocked_read},
       {"second-listener", case_second_listener},
       {"stand-in", case_stand_in},
+      {"as-a-kernel", case_as_a_kernel},
   };
 
   for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
