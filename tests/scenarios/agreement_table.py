@@ -4,9 +4,11 @@
 usage: agreement_table.py COLDREAD SOURCE_DIRECTORY [--update]
 
 Plays every scenario on the model, compares it with what real kernels were recorded to answer, and
-counts by folder. Without --update: fails if the README's table says anything else.
+counts by folder. Without --update: fails if the README's table says anything else. Its last column
+is looked after by tests/fuse/corpus/corpus.py.
 """
 import collections
+import glob
 import json
 import os
 import subprocess
@@ -14,20 +16,35 @@ import sys
 
 KERNELS = ["6.1.192", "6.12.117"]
 BEGIN, END = "<!-- agreement -->", "<!-- /agreement -->"
+ALL = "all"
+HEADING = ["folder", "tells", *(k + " agrees" for k in KERNELS), "differ", "not expressible",
+           "on fuse"]
+
+
+def scenario_name(path):
+    """scenarios/poll/ready.json -> poll/ready."""
+    folder, file = os.path.split(path)
+    return os.path.basename(folder) + "/" + file.removesuffix(".json")
+
+
+def scenarios(source):
+    """Name -> path of all."""
+    paths = glob.glob(os.path.join(glob.escape(source), "scenarios", "*", "*.json"))
+    return {scenario_name(path): path for path in paths}
 
 
 def count(coldread, source):
-    """folder -> counter of "6.1.192 agree", "differ", "not expressible"."""
+    """Folder -> counter of "6.1.192 agree", "differ", "not expressible"."""
     run = subprocess.run(
         [coldread, "run", os.path.join(source, "scenarios"), "--format", "json",
          "--recorded", os.path.join(source, "tests", "recordings")],
         capture_output=True, text=True, check=False)
     folders = collections.defaultdict(collections.Counter)
     for result in json.loads(run.stdout)["results"]:
-        folder = folders[os.path.basename(os.path.dirname(result["scenario"]))]
         agreement = result.get("agreement", "not compared")
-        folder["agree " + result["kernel"] if agreement == "agree" else agreement] += 1
-        folder["runs"] += 1
+        for folder in (os.path.basename(os.path.dirname(result["scenario"])), ALL):
+            counts = folders[folder]
+            counts["agree " + result["kernel"] if agreement == "agree" else agreement] += 1
     return folders
 
 
@@ -36,30 +53,36 @@ def cells(counts):
             + [str(counts["differ"] + counts["not compared"]), str(counts["not_expressible"])])
 
 
-def table(folders, tells):
-    kernels = " | ".join(k + " agrees" for k in KERNELS)
-    lines = ["| folder | tells | " + kernels + " | differ | not expressible |",
-             "|---|---|---|---|---|---|"]
-    total = collections.Counter()
-    for name in sorted(folders):
-        total.update(folders[name])
-        counts = " | ".join(cells(folders[name]))
-        lines.append("| `%s/` | %s | %s |" % (name, tells.get(name, "?"), counts))
-    lines.append("| all | | %s |" % " | ".join(cells(total)))
-    return lines
+def row(parts):
+    return "| " + " | ".join(parts) + " |"
 
 
-def main(coldread, source, update):
+def read_rows(lines):
+    """Folder -> the row's cells behind its name."""
+    rows = {}
+    for line in lines[2:]:
+        parts = [part.strip() for part in line.strip("|").split("|")]
+        rows[parts[0].strip("`/")] = parts[1:]
+    return rows
+
+
+def check(source, update, on_recordings=None, on_fuse=None):
+    """Puts new columns in the place of the table's own: 1 if it should have had them, else 0."""
     path = os.path.join(source, "README.md")
     with open(path, encoding="utf-8") as file:
         lines = file.read().split("\n")
     begin, end = lines.index(BEGIN), lines.index(END)
-    tells = {}
-    for row in lines[begin + 1:end]:
-        if row.startswith("| `"):
-            parts = [part.strip() for part in row.split("|")]
-            tells[parts[1].strip("`/")] = parts[2]
-    wanted = table(count(coldread, source), tells)
+    rows = read_rows(lines[begin + 1:end])
+    folders = sorted((set(on_recordings or on_fuse) | set(rows)) - {ALL}) + [ALL]
+    wanted = [row(HEADING), "|" + "---|" * len(HEADING)]
+    for folder in folders:
+        if folder not in (on_recordings or on_fuse):
+            continue  # it is no more
+        old = rows.get(folder, ["?"]) + ["?"] * len(HEADING)
+        recorded = cells(on_recordings[folder]) if on_recordings else old[1:5]
+        fuse = on_fuse[folder] if on_fuse else old[5]
+        name = folder if folder == ALL else "`%s/`" % folder
+        wanted.append(row([name, old[0], *recorded, fuse]).replace("|  |", "| |"))
     if lines[begin + 1:end] == wanted:
         return 0
     if update:
@@ -74,4 +97,4 @@ def main(coldread, source, update):
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4) or sys.argv[3:] not in ([], ["--update"]):
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1], sys.argv[2], len(sys.argv) == 4))
+    sys.exit(check(sys.argv[2], len(sys.argv) == 4, on_recordings=count(*sys.argv[1:3])))
