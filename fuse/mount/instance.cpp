@@ -38,7 +38,7 @@ Instance::Instance(std::unique_ptr<Host> host, std::unique_ptr<DirectoryStore> s
 
 Result<std::unique_ptr<Instance>> Instance::start(InstanceOptions options) {
   auto host = std::make_unique<Host>();
-  auto store = DirectoryStore::open(host->disk(), options.cache);
+  auto store = DirectoryStore::open(host->disk(), options.cache, {.direct = options.direct});
   if (!store) return Error{store.error()};
   std::unique_ptr<Instance> instance(new Instance(std::move(host), std::move(*store), options));
   const Status started = instance->server_.start(options.mountpoint, std::move(options.on_end));

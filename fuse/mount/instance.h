@@ -16,6 +16,7 @@ struct InstanceOptions {
   Profile profile;
   std::string cache;                       // an existing directory, absolute
   std::string mountpoint;                  // another
+  bool direct = false;                     // DirectoryStoreOptions::direct
   std::function<void()> on_end = nullptr;  // as Server::start()'s
   KernelLog::OnPrintk on_printk = nullptr;
 };

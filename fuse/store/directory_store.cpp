@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -16,6 +17,7 @@
 #include <random>
 #include <utility>
 
+#include "fuse/cached_read.h"
 #include "fuse/store/use.h"
 
 namespace coldread::fuse {
@@ -44,6 +46,12 @@ int check_transfer(const DiskInode& inode, uint64_t offset, std::span<const std:
   if (offset > kMaxOffset || data.size() > kMaxOffset - offset) return -EINVAL;
   if (data.empty()) return 0;
   return inode.direct || is_aligned(offset, data) ? 1 : -EINVAL;
+}
+
+// Whether statfs() just adds up counters, so that it waits for nothing.
+bool counts_blocks_in_memory(const struct statfs& statistics) {
+  const auto type = static_cast<uint64_t>(statistics.f_type);
+  return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC || type == TMPFS_MAGIC;
 }
 
 bool is_xattr_name(std::string_view name) {
@@ -227,6 +235,8 @@ ssize_t DirectoryStore::read(InodeNumber inode, uint64_t offset, std::span<std::
   const Use use(*this, inode, Need::data);
   if (use.error() < 0) return use.error();
   if (const int check = check_transfer(use.inode(), offset, data); check <= 0) return check;
+  if (!use.inode().direct && read_cached(use.fd(), data, offset))
+    return static_cast<ssize_t>(data.size());
   return call([&] {
     return answer(
         [&] { return pread(use.fd(), data.data(), data.size(), static_cast<off_t>(offset)); });
@@ -252,9 +262,11 @@ bool DirectoryStore::can_hold_cache(InodeNumber dir) {
   get(dir);
   put(std::exchange(cache_, dir));
   int64_t max_file_size = filesystem->max_file_size;
+  bool counts_in_memory = false;
   const bool can = call([&] {
     struct statfs statistics;
     if (fstatfs(use.fd(), &statistics) < 0 || statistics.f_bsize > kPageSize) return false;
+    counts_in_memory = counts_blocks_in_memory(statistics);
     const ssize_t xattr = ::getxattr(FdPath(use.fd()).c_str(), kXattr, nullptr, 0);
     if (xattr < 0 && errno == EOPNOTSUPP) return false;
     if ((static_cast<uint64_t>(statistics.f_flags) & ST_RDONLY) != 0) return true;
@@ -267,6 +279,7 @@ bool DirectoryStore::can_hold_cache(InodeNumber dir) {
     return found;
   });
   filesystem->max_file_size = max_file_size;
+  filesystem->counts_in_memory = counts_in_memory;
   return can;
 }
 
@@ -274,7 +287,11 @@ int DirectoryStore::statfs(FilesystemStatistics* out) {
   const Use use(*this, cache_, Need::directory);
   if (use.error() < 0) return use.error();
   struct statfs statistics;
-  const int error = call([&] { return answer([&] { return fstatfs(use.fd(), &statistics); }); });
+  const auto ask = [&] { return answer([&] { return fstatfs(use.fd(), &statistics); }); };
+  const Filesystem* filesystem = use.inode().filesystem;
+  // Asked before each write.
+  const bool counted = filesystem != nullptr && filesystem->counts_in_memory;
+  const int error = counted ? ask() : call(ask);
   if (error < 0) return error;
   out->block_size = static_cast<uint32_t>(statistics.f_bsize);
   out->blocks = statistics.f_blocks;

@@ -3,8 +3,8 @@
 //
 // Inodes are held by file descriptors, names are looked up in directories that are held so, and no
 // symbolic link is followed but in the path that path_lookup() is given: nobody who renames things
-// behind its back can lead it elsewhere. Files are opened with O_DIRECT; where a file system has
-// none they are buffered, and the same alignment is asked for.
+// behind its back can lead it elsewhere. Files are opened with O_DIRECT, if that is wanted and the
+// file system has it; else they are buffered, and the same alignment is asked for.
 //
 // Inode numbers are those of the disk, except if two file systems are in use that have the same
 // one. At most StoreLimits::max_open descriptors stay open where handles can be used
@@ -37,7 +37,7 @@ namespace coldread::fuse {
 struct DirectoryStoreOptions {
   size_t max_open = 0;  // 0: half of what the process may open (RLIMIT_NOFILE)
   // What a file system can do may be left unused:
-  bool direct = true;   // O_DIRECT
+  bool direct = true;   // O_DIRECT, which the kernel uses so that nothing is cached twice
   bool tmpfile = true;  // O_TMPFILE; else files have a name, "tmp." and digits, until link(), and a
                         // crash leaves them behind
   bool handles = true;  // name_to_handle_at()

@@ -69,6 +69,9 @@ int open_direct(bool direct, FoundFile* out, OpenWith open_with) {
   if (fd < 0 && (!direct || errno == EINVAL)) {
     direct = false;
     fd = open_with(0);
+    // No readahead: it would bring pages of zeros for extents that were allocated and not written,
+    // as a crash may leave them, and where there are pages SEEK_DATA sees data.
+    if (fd >= 0) posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
   }
   return describe_data(fd, direct, out);
 }

@@ -30,6 +30,7 @@ struct Filesystem {
   bool handles = false;
   size_t inodes = 0;                  // in use
   int64_t max_file_size = INT64_MAX;  // until somebody found out
+  bool counts_in_memory = false;      // statfs() does not wait
 };
 
 // The name of a file that a file system without O_TMPFILE makes us give it.

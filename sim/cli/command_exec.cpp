@@ -35,6 +35,7 @@ void add_exec(CLI::App& app, Action& action) {
       });
   command->add_option("--mount", request->mountpoint,
                       "Where to mount; otherwise a temporary directory");
+  command->add_flag("--direct", request->direct, kDirectHelp);
   command->add_flag(
       "--watch-all", request->watch_all,
       "Numbers, lseek and ioctls as a kernel has them; all opens and reads pay for it");

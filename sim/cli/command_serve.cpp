@@ -26,6 +26,7 @@ struct ServeRequest {
   std::string kernel = std::string(kDefaultProfile);
   std::string daemon;
   std::string mountpoint;
+  bool direct = false;
 };
 
 constexpr std::string_view kServeBlobs = "serve:";
@@ -101,6 +102,7 @@ int serve(const ServeRequest& request) {
   options.profile = *profile;
   options.cache = fs::canonical(request.cache, error);
   options.mountpoint = fs::canonical(request.mountpoint, error);
+  options.direct = request.direct;
   options.on_end = [ended] { eventfd_write(ended, 1); };
   options.on_printk = [](std::string_view line) {
     char text[600];
@@ -141,6 +143,7 @@ void add_serve(CLI::App& app, Action& action) {
   command->add_option(
       "--daemon", request->daemon,
       "serve:DIR starts a daemon that serves <volume>/<cookie> or <cookie> from DIR");
+  command->add_flag("--direct", request->direct, kDirectHelp);
   command->add_option("MOUNTPOINT", request->mountpoint, "An empty directory")->required();
   command->footer(
       "In MOUNTPOINT: volumes/<volume>/<cookie> to read, dev/cachefiles for a daemon (it names "

@@ -9,6 +9,11 @@ namespace coldread::cli {
 // What the chosen subcommand does after parsing; returns the exit code.
 using Action = std::function<int()>;
 
+// Of --direct.
+constexpr const char* kDirectHelp =
+    "Read and write cache files with O_DIRECT, as a kernel does: no data is in memory twice, but "
+    "each READ waits for the disk two times";
+
 void add_run(CLI::App& app, Action& action);
 void add_explore(CLI::App& app, Action& action);
 void add_record(CLI::App& app, Action& action);

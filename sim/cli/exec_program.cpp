@@ -149,6 +149,7 @@ int exec_program(const ExecRequest& request) {
   options.profile = *find_profile(request.kernel);
   options.cache = "/";  // the daemon says where below
   options.mountpoint = mountpoint.path();
+  options.direct = request.direct;
   options.on_end = [&stopper] {
     fmt::print(stderr, "coldread exec: the mount is gone\n");
     stopper.ask();

@@ -12,6 +12,7 @@ struct ExecRequest {
   std::vector<std::string> words;  // the program and its arguments; not empty
   std::string kernel = std::string(kDefaultProfile);
   bool watch_all = false;  // fuse::kWatchAll
+  bool direct = false;     // the cache with O_DIRECT
   std::string mountpoint;  // an existing directory; empty: a temporary one
 };
 

@@ -77,6 +77,36 @@ TEST_F(DirectoryStoreData, KeepsItsHolesBuffered) {
   EXPECT_EQ(read(file, 0, 512, 1), -EINVAL);
 }
 
+// As a crash may leave them: allocated, not written. Readahead would make them look like data.
+TEST_F(DirectoryStoreData, OfBufferedFilesIsNotWhatReadaheadBrings) {
+  const int fd = ::open((directory / "unwritten").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  if (fallocate(fd, 0, 0, 1 << 20) < 0) GTEST_SKIP() << "no fallocate() here";
+  const std::string data(8192, 'a');
+  ASSERT_EQ(pwrite(fd, data.data(), data.size(), 0), 8192);
+  ASSERT_EQ(fsync(fd), 0);
+  ASSERT_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+  close(fd);
+  open({.direct = false});
+  ASSERT_EQ(store->lookup(store->root(), "unwritten", &file), 0);
+  EXPECT_EQ(read(file, 0, 4096), 4096);
+  EXPECT_EQ(read(file, 4096, 4096), 4096);
+  EXPECT_EQ(map(), "[0,8192) of 1048576");
+}
+
+TEST_F(DirectoryStoreData, InMemoryIsReadWithoutAHelper) {
+  if (!directory.is_ext4()) GTEST_SKIP() << "another file system may not tell";
+  open({.direct = false});
+  file = make_file("buffered");
+  EXPECT_EQ(write(file, 0, 8192, 'a'), 8192);
+  const size_t before = offload.calls;
+  EXPECT_EQ(read(file, 0, 8192), 8192);
+  EXPECT_EQ(text(0, 8192), std::string(8192, 'a'));
+  EXPECT_EQ(offload.calls, before);
+  EXPECT_EQ(read(file, 4096, 8192), 4096) << "short at the end";
+  EXPECT_EQ(offload.calls, before + 1);
+}
+
 TEST_F(DirectoryStoreData, IsNotThereBehindTheEnd) {
   store->truncate(file, 4096);
   EXPECT_EQ(store->seek(file, 0, Whence::data), -ENXIO);

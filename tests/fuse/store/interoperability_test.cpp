@@ -89,7 +89,8 @@ std::string release() {
   return name.release;
 }
 
-class InGuest : public testing::Test {
+// With O_DIRECT and without.
+class InGuest : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (guest_directory.empty()) GTEST_SKIP() << "runs in a guest only";
@@ -125,7 +126,7 @@ class InGuest : public testing::Test {
 
   // Reads everything through the model; how often the daemon was asked.
   size_t read_by_model() {
-    ModelCache model(offload_, cache_, kernel_.c_str(), blobs());
+    ModelCache model(offload_, cache_, kernel_.c_str(), blobs(), {.direct = GetParam()});
     model.run([&model] {
       model.acquire_volume(kVolume);
       for (const std::string& key : kKeys) {
@@ -166,7 +167,7 @@ class InGuest : public testing::Test {
 
 constexpr size_t kReads = std::size(kRanges);
 
-TEST_F(InGuest, TheKernelReadsWhatTheModelFetched) {
+TEST_P(InGuest, TheKernelReadsWhatTheModelFetched) {
   EXPECT_EQ(read_by_model(), kKeys.size() * kReads);
   const player::Transcript warm = read_by_kernel();
   EXPECT_EQ(operations(warm),
@@ -179,12 +180,12 @@ TEST_F(InGuest, TheKernelReadsWhatTheModelFetched) {
   EXPECT_EQ(data_read(warm), data_read(cold));
 }
 
-TEST_F(InGuest, TheModelReadsWhatTheKernelFetched) {
+TEST_P(InGuest, TheModelReadsWhatTheKernelFetched) {
   EXPECT_EQ(operations(read_by_kernel()).size(), kKeys.size() * (kReads + 2));
   EXPECT_EQ(read_by_model(), 0U);
 }
 
-TEST_F(InGuest, BothLeaveTheSameDisk) {
+TEST_P(InGuest, BothLeaveTheSameDisk) {
   read_by_kernel();
   const nlohmann::json expected = described();
   EXPECT_EQ(expected.size(), kKeys.size() + 2) << expected.dump(1);
@@ -193,6 +194,10 @@ TEST_F(InGuest, BothLeaveTheSameDisk) {
   read_by_model();
   EXPECT_EQ(described(), expected) << described().dump(1);
 }
+
+INSTANTIATE_TEST_SUITE_P(Ways, InGuest, testing::Values(true, false), [](const auto& way) {
+  return std::string(way.param ? "Direct" : "Buffered");
+});
 
 bool prepare_guest(const std::string& module) {
   ::mount("devtmpfs", "/dev", "devtmpfs", 0, nullptr);
@@ -212,7 +217,7 @@ void run_in_guest(const std::string& module) {
     return;
   }
   std::freopen((guest_directory + "/out/log").c_str(), "w", stdout);
-  testing::GTEST_FLAG(filter) = "InGuest.*";
+  testing::GTEST_FLAG(filter) = "Ways/InGuest.*";
   const int result = RUN_ALL_TESTS();
   std::fflush(stdout);
   std::ofstream(guest_directory + "/out/result") << result;
