@@ -37,10 +37,9 @@ Host::Host(size_t disk_threads)
       errands_(
           scheduler_, kErrandThreads, [this] { return on_host_thread() && scheduler_.current(); },
           [this](Errand& errand) { errand_ended(errand); }) {
-  watch(wake_, [this] {
-    uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got = read(wake_, &count, sizeof(count));
-  });
+  // Each write is an edge, so nobody has to read.
+  watch(
+      wake_, [] {}, EPOLLET);
 }
 
 Host::~Host() {
@@ -49,10 +48,10 @@ Host::~Host() {
   close(epoll_);
 }
 
-void Host::watch(int fd, std::function<void()> on_readable) {
+void Host::watch(int fd, std::function<void()> on_readable, uint32_t flags) {
   watched_[fd] = std::move(on_readable);
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = EPOLLIN | flags;
   event.data.fd = fd;
   checked(epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
@@ -78,11 +77,16 @@ void Host::wake_thread() {
   [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof(one));
 }
 
+// The thread is woken without the lock, which it wants first of all.
 bool Host::post(Job job) {
-  const std::lock_guard guard(lock_);
-  if (closed_) return false;
-  posted_.push_back(std::move(job));
-  if (std::exchange(asleep_, false)) wake_thread();
+  bool asleep = false;
+  {
+    const std::lock_guard guard(lock_);
+    if (closed_) return false;
+    posted_.push_back(std::move(job));
+    asleep = std::exchange(asleep_, false);
+  }
+  if (asleep) wake_thread();
   return true;
 }
 
@@ -104,9 +108,13 @@ bool Host::call(std::function<void()> function, std::chrono::milliseconds at_mos
 }
 
 void Host::errand_ended(Errand& errand) {
-  const std::lock_guard guard(lock_);
-  ended_.push_back(&errand);
-  if (std::exchange(asleep_, false)) wake_thread();
+  bool asleep = false;
+  {
+    const std::lock_guard guard(lock_);
+    ended_.push_back(&errand);
+    asleep = std::exchange(asleep_, false);
+  }
+  if (asleep) wake_thread();
 }
 
 void Host::stop(const std::function<void()>& unblock) {

@@ -50,8 +50,8 @@ class Host final {
   Offload& errands() { return errands_; }
 
   // `on_readable` runs on the host's thread, on no fiber, whenever `fd` can be read or has an
-  // error. It must not block. Before start(), or on the host's thread.
-  void watch(int fd, std::function<void()> on_readable);
+  // error. It must not block. Before start(), or on the host's thread. `flags` are epoll's.
+  void watch(int fd, std::function<void()> on_readable, uint32_t flags = 0);
   void unwatch(int fd);
 
   // Begins to run. Until then the scheduler and what is built on it may be used by one other
