@@ -10,11 +10,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 
+#include "fuse/cached_read.h"
 #include "kernelmodel/cachefiles/internal.h"
 
 namespace coldread::fuse {
 namespace {
+
+// More is copied on a helper thread, since the others wait meanwhile. Bytes.
+constexpr size_t kReadAtOnce = 128 * 1024;
 
 // A file name that leads nowhere else.
 bool is_plain(std::string_view name) {
@@ -194,27 +199,112 @@ void BlobDaemon::answer_read(Reader& reader) {
   const auto found = objects_.find(message.object_id);
   if (found == objects_.end()) return;
   Object& object = found->second;
+  counts_[object.name].holes++;
+  const bool in_order = message.off == std::exchange(object.last_end, message.off + message.length);
+  if (leave_to_ahead(object, message)) return;
   object.users++;
-  FetchCounts& counts = counts_[object.name];
-  counts.holes++;
   const uint64_t blob_end = round_up(object.size, kPageSize);
-  uint64_t position = std::min(round_down(message.off, kPageSize), blob_end);
-  const uint64_t end = message.length < blob_end - position
+  const uint64_t start = std::min(round_down(message.off, kPageSize), blob_end);
+  const uint64_t end = message.length < blob_end - start
                            ? std::min(blob_end, round_up(message.off + message.length, kPageSize))
                            : blob_end;
+  fill(object, reader.buffer, start, end);
+  // Whatever came of it: the reader looks for itself.
+  complete(object, message.msg_id);
+  if (in_order && end < blob_end) read_ahead(message.object_id, end);
+  put(message.object_id);
+}
+
+void BlobDaemon::complete(const Object& object, uint32_t msg_id) {
+  sys_ioctl(kernel_, object.fd, CACHEFILES_IOC_READ_COMPLETE, msg_id);
+}
+
+// From the blob to the cache; false: not all of it.
+bool BlobDaemon::fill(Object& object, player::AlignedBuffer& buffer, uint64_t position,
+                      uint64_t end) {
+  FetchCounts& counts = counts_[object.name];
+  const int blob = object.blob;
   while (position < end) {
-    const std::span<std::byte> data = reader.buffer.get(std::min(end - position, kPiece));
-    const int blob = object.blob;
-    if (!offload(host_.disk(), [=] { return read_all(blob, data, position); })) break;
+    const std::span<std::byte> data = buffer.get(std::min(end - position, kPiece));
+    const bool in_memory = data.size() <= kReadAtOnce && read_cached(blob, data, position);
+    if (!in_memory && !offload(host_.disk(), [=] { return read_all(blob, data, position); }))
+      return false;
     const ssize_t written =
         sys_pwrite(kernel_, object.fd, UserData(data), static_cast<int64_t>(position));
-    if (written <= 0) break;
+    if (written <= 0) return false;
     position += static_cast<uint64_t>(written);
     counts.bytes += static_cast<uint64_t>(written);
   }
-  // Whatever came of it: the reader looks for itself.
-  sys_ioctl(kernel_, object.fd, CACHEFILES_IOC_READ_COMPLETE, message.msg_id);
-  put(message.object_id);
+  return true;
+}
+
+// --- ahead of readers ---------------------------------------------------------------------------
+
+// Whether the READ is completed by who fills ahead, who then has further to go.
+bool BlobDaemon::leave_to_ahead(Object& object, const player::Message& message) {
+  Ahead& ahead = object.ahead;
+  if (!ahead.running || message.off < ahead.position || message.off >= ahead.end) return false;
+  const uint64_t end = message.off + message.length;
+  const uint64_t blob_end = round_up(object.size, kPageSize);
+  ahead.end = std::max(ahead.end, std::min(blob_end, end + kAhead));
+  ahead.waiting.push_back({std::min(end, blob_end), message.msg_id});
+  return true;
+}
+
+void BlobDaemon::complete_filled(Object& object) {
+  Ahead& ahead = object.ahead;
+  for (size_t i = 0; i < ahead.waiting.size();) {
+    const Waiting waiting = ahead.waiting[i];
+    if (waiting.end > ahead.position) {
+      i++;
+      continue;
+    }
+    ahead.waiting.erase(ahead.waiting.begin() + static_cast<ptrdiff_t>(i));
+    complete(object, waiting.msg_id);
+    i = 0;  // others may have come meanwhile
+  }
+}
+
+void BlobDaemon::read_ahead(uint32_t id, uint64_t from) {
+  Object& object = objects_.find(id)->second;
+  Ahead& ahead = object.ahead;
+  if (ahead.running || stopping_) return;
+  ahead.running = true;
+  ahead.position = from;
+  ahead.end = std::min(round_up(object.size, kPageSize), from + kAhead);
+  object.users++;
+  serving_++;
+  host_.post({[this, id] { fill_ahead(id); }, "daemon", 0});
+}
+
+// What is in the cache stays as it is.
+void BlobDaemon::fill_ahead(uint32_t id) {
+  kernel_.scheduler.current()->files = &files_;
+  Object& object = objects_.find(id)->second;
+  Ahead& ahead = object.ahead;
+  while (ahead.position < ahead.end && !stopping_ && !object.closed) {
+    const auto position = static_cast<int64_t>(ahead.position);
+    const int64_t hole = sys_lseek(kernel_, object.fd, position, SEEK_HOLE);
+    if (hole < 0) break;
+    if (hole > position) {
+      ahead.position = std::min(ahead.end, static_cast<uint64_t>(hole));
+    } else {
+      const int64_t data = sys_lseek(kernel_, object.fd, position, SEEK_DATA);
+      const uint64_t hole_end = data < 0 ? ahead.end : static_cast<uint64_t>(data);
+      const uint64_t end = std::min({ahead.end, hole_end, ahead.position + kPiece});
+      if (!fill(object, ahead.buffer, ahead.position, end)) break;
+      ahead.position = end;
+    }
+    complete_filled(object);
+  }
+  ahead.running = false;
+  ahead.buffer = {};
+  // After a failure: who still waits looks for themselves.
+  ahead.position = ahead.end;
+  complete_filled(object);
+  put(id);
+  serving_--;
+  ended_.wake_up_all();
 }
 
 void BlobDaemon::answer_close(Reader& reader) {

@@ -4,11 +4,16 @@
 // read messages, so one slow file does not hold up the others. A cookie is the file
 // <blobs>/<volume>/<cookie> or, if there is none, <blobs>/<cookie>.
 //
+// Whoever reads a file in order has it fetched ahead of them, some megabytes at most: a fiber of
+// the object's own fills the holes that follow, in large pieces, while READs are answered. A READ
+// of what it is about to fill waits for it.
+//
 // Thread rules: the host's thread, on fibers. Lifetime: host and kernel outlive it, and it outlives
 // the run.
 #pragma once
 
 #include <deque>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -48,7 +53,20 @@ class BlobDaemon {
   static constexpr size_t kFibers = 4;
   static constexpr size_t kMessageBuffer = 1024;   // what the kernel's header recommends
   static constexpr uint64_t kPiece = 1024 * 1024;  // bytes fetched at once
+  static constexpr uint64_t kAhead = 4 * kPiece;   // bytes behind the last READ
 
+  // A READ that is completed when what is ahead has been filled to here.
+  struct Waiting {
+    uint64_t end = 0;
+    uint32_t msg_id = 0;
+  };
+  // What a fiber of its own fills.
+  struct Ahead {
+    bool running = false;
+    uint64_t position = 0, end = 0;
+    std::vector<Waiting> waiting;
+    player::AlignedBuffer buffer;
+  };
   struct Object {
     int fd = -1;    // of the model: the anonymous file
     int blob = -1;  // of this process
@@ -56,6 +74,8 @@ class BlobDaemon {
     std::string name;
     unsigned users = 0;
     bool closed = false;
+    uint64_t last_end = std::numeric_limits<uint64_t>::max();  // of the last READ
+    Ahead ahead;
   };
   // One fiber that reads and answers messages.
   struct Reader {
@@ -72,6 +92,12 @@ class BlobDaemon {
   void answer_open(Reader& reader);
   void answer_read(Reader& reader);
   void answer_close(Reader& reader);
+  bool fill(Object& object, player::AlignedBuffer& buffer, uint64_t position, uint64_t end);
+  void complete(const Object& object, uint32_t msg_id);
+  bool leave_to_ahead(Object& object, const player::Message& message);
+  void read_ahead(uint32_t id, uint64_t from);
+  void fill_ahead(uint32_t id);
+  void complete_filled(Object& object);
   int open_blob(Reader& reader, Object& object);
   void put(uint32_t id);
 
