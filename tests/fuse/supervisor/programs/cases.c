@@ -258,29 +258,33 @@ static void handled(int number) {
   (void)number;
 }
 
-/* Signals that are handled do not disturb a call. */
+static volatile int signals_end;
+
 static void* send_signals(void* main_thread) {
-  for (int i = 0; i < 2000; i++) pthread_kill(*(pthread_t*)main_thread, SIGUSR1);
+  while (!signals_end) pthread_kill(*(pthread_t*)main_thread, SIGUSR1);
   return NULL;
 }
 
+/* Signals that are handled do not take a message away from who reads it. */
 static void case_signals(void) {
-  struct sigaction action = {.sa_handler = handled};
+  struct sigaction action = {.sa_handler = handled, .sa_flags = SA_RESTART};
   pthread_t self = pthread_self();
   pthread_t thread;
-  int device;
-  int failed = 0;
+  int device = open_device();
+  uint32_t in_order = 0;
 
+  read_message(device);
+  read_message(device);
   sigaction(SIGUSR1, &action, NULL);
-  device = open_device();
   pthread_create(&thread, NULL, send_signals, &self);
-  for (int i = 0; i < 200; i++) {
-    uint32_t word;
+  for (uint32_t id = 0; id < 200; id++) {
+    uint32_t message[8] = {~0u};
 
-    failed += read(device, &word, sizeof(word)) != 0;
+    in_order += read(device, message, sizeof(message)) == 32 && message[0] == id;
   }
+  signals_end = 1;
   pthread_join(thread, NULL);
-  printf("failed %d\n", failed);
+  printf("in order %u\n", in_order);
 }
 
 int main(int argc, char** argv) {
