@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "fuse/supervisor/probe.h"
 #include "sim/cli/agreement.h"
 #include "sim/live/mounted_play.h"
+#include "sim/live/proc_state.h"
 #include "sim/scenario/loader.h"
 #include "tests/sim/live/temporary_directory.h"
 
@@ -49,6 +51,15 @@ class PlayTest : public testing::Test {
     return count - 1;
   }
 
+  // Whose command line names our directory.
+  size_t processes_left() const {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      if (read_file(entry.path() / "cmdline").find(directory_.path()) != std::string::npos) count++;
+    }
+    return count;
+  }
+
   TemporaryDirectory directory_;
   GuestOptions options_;
 };
@@ -79,6 +90,7 @@ TEST_F(PlayTest, OneThatDoesNotEndIsKilledAndAFinding) {
   EXPECT_EQ(transcript->report->kind, "hang");
   EXPECT_THAT(transcript->report->text, HasSubstr("did not end in 1 s and was killed"));
   EXPECT_EQ(files_left(), 0u);
+  while (processes_left() > 0) std::this_thread::yield();
 }
 
 TEST_F(PlayTest, ADerivedProfileIsMountedIfItIsAskedFor) {
