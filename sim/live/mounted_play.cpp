@@ -134,9 +134,10 @@ Result<player::Transcript> play_mounted(const scenario::Scenario& scenario,
   if (Status told = publish(directory / "setup", setup.to_json().dump()); !told)
     return Error{told.error()};
   const std::string program = program_of(options);
-  const Result<pid_t> pid = spawn({program, "exec", "--kernel", profile, "--watch-all", "--mount",
-                                   setup.mount, "--", program, "play", directory / "setup"},
-                                  directory / "log");
+  const Result<pid_t> pid =
+      spawn({program, "exec", "--kernel", profile, "--watch-all", "--direct", "--mount",
+             setup.mount, "--", program, "play", directory / "setup"},
+            directory / "log");
   if (!pid) return Error{pid.error()};
   int status = 0;
   const auto deadline = Clock::now() + std::chrono::milliseconds(options.scenario_limit_ms);
