@@ -8,8 +8,8 @@
 
 namespace coldread::fuse {
 
-Request::Request(fuse_req_t request, const char* what_operation, Handler what)
-    : operation(what_operation), handler(what), request_(request) {
+Request::Request(fuse_req_t request, const char* what_operation, Handler what, BufferPool& pool)
+    : operation(what_operation), handler(what), data(pool), request_(request) {
   const fuse_ctx* context = fuse_req_ctx(request);
   pid = static_cast<uint32_t>(context->pid);
   uid = context->uid;

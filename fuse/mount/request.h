@@ -12,8 +12,8 @@
 #include <span>
 #include <string>
 
+#include "fuse/mount/buffer_pool.h"
 #include "kernelmodel/ports/scheduler.h"
-#include "sim/player/aligned_buffer.h"
 
 namespace coldread::fuse {
 
@@ -29,7 +29,7 @@ class Request {
  public:
   using Handler = void (Node::*)(Request&);
 
-  Request(fuse_req_t request, const char* operation, Handler what);
+  Request(fuse_req_t request, const char* operation, Handler what, BufferPool& pool);
   ~Request();
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
@@ -43,10 +43,10 @@ class Request {
   uint32_t gid = 0;
   fuse_ino_t ino = 0;
   std::string name;
-  player::AlignedBuffer data;  // written, or to be read
-  size_t size = 0;             // bytes
-  int64_t offset = 0;          // bytes
-  int flags = 0;               // O_*; setattr: which attributes
+  PooledBuffer data;   // written, or to be read
+  size_t size = 0;     // bytes
+  int64_t offset = 0;  // bytes
+  int flags = 0;       // O_*; setattr: which attributes
   uint64_t handle = 0;
   int whence = 0;
   uint32_t command = 0;

@@ -47,7 +47,7 @@ struct Operations {
 
   static std::unique_ptr<Request> make(fuse_req_t raw, const char* name, Request::Handler handler,
                                        fuse_ino_t inode, const fuse_file_info* file = nullptr) {
-    auto request = std::make_unique<Request>(raw, name, handler);
+    auto request = std::make_unique<Request>(raw, name, handler, session(raw).pool_);
     request->ino = inode;
     if (file != nullptr) {
       request->flags = file->flags;

@@ -17,7 +17,8 @@ namespace coldread::fuse {
 
 class Session {
  public:
-  // Receives each request, on the host's thread and no fiber.
+  // Receives each request, which must end before the session does, on the host's thread and no
+  // fiber.
   using Submit = std::function<void(std::unique_ptr<Request>)>;
   // Somebody who waits for the request of that serial number got a signal; not on a fiber either.
   using Interrupt = std::function<void(uint64_t serial)>;
@@ -51,6 +52,7 @@ class Session {
   std::function<void()> on_end_;
   fuse_session* session_ = nullptr;
   fuse_buf buffer_{};
+  BufferPool pool_;
   int fd_ = -1;
 
   friend struct Operations;
