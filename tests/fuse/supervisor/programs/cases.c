@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -254,20 +255,31 @@ static void case_blocked_read(void) {
   close(device);
 }
 
-static void handled(int number) {
+static volatile int signals_handled, signals_call;
+
+static void count_signal(int number) {
   (void)number;
+  signals_handled++;
 }
 
-static volatile int signals_end;
-
+/* Up to 20 for each call, each when the one before was handled: a call that nobody has received yet
+ * begins anew with every signal. */
 static void* send_signals(void* main_thread) {
-  while (!signals_end) pthread_kill(*(pthread_t*)main_thread, SIGUSR1);
+  for (int call = 0; call < 200; call++) {
+    while (signals_call < call) sched_yield();
+    for (int i = 0; i < 20 && signals_call == call; i++) {
+      int handled_before = signals_handled;
+
+      pthread_kill(*(pthread_t*)main_thread, SIGUSR1);
+      while (signals_handled == handled_before && signals_call == call) sched_yield();
+    }
+  }
   return NULL;
 }
 
 /* Signals that are handled do not take a message away from who reads it. */
 static void case_signals(void) {
-  struct sigaction action = {.sa_handler = handled, .sa_flags = SA_RESTART};
+  struct sigaction action = {.sa_handler = count_signal, .sa_flags = SA_RESTART};
   pthread_t self = pthread_self();
   pthread_t thread;
   int device = open_device();
@@ -280,9 +292,10 @@ static void case_signals(void) {
   for (uint32_t id = 0; id < 200; id++) {
     uint32_t message[8] = {~0u};
 
+    signals_call = (int)id;
     in_order += read(device, message, sizeof(message)) == 32 && message[0] == id;
   }
-  signals_end = 1;
+  signals_call = 200;
   pthread_join(thread, NULL);
   printf("in order %u\n", in_order);
 }
