@@ -11,11 +11,17 @@ Helpers::Helpers(Scheduler& scheduler, size_t limit, std::function<bool()> on_fi
       ended_(std::move(ended)) {}
 
 void Helpers::run(void (*function)(void*), void* argument) {
+  const bool taped = tape_ != nullptr && tape_->on();
+  if (taped && tape_->playing()) {
+    Errand none;
+    return tape_->errand_begins(none);
+  }
   if (!on_fiber_()) {
     function(argument);
     return;
   }
-  Errand errand{function, argument, scheduler_.current(), false};
+  Errand errand{function, argument, scheduler_.current(), false, 0};
+  if (taped) tape_->errand_begins(errand);
   {
     const std::lock_guard guard(lock_);
     waiting_.push_back(&errand);
@@ -24,7 +30,7 @@ void Helpers::run(void (*function)(void*), void* argument) {
     }
   }
   work_.notify_one();
-  while (!errand.done) scheduler_.block({.kind = "helper", .name = "a call that may block"});
+  while (!errand.done) scheduler_.block(kWaitsForHelper);
 }
 
 void Helpers::serve() {

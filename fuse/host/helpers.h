@@ -12,18 +12,12 @@
 #include <thread>
 #include <vector>
 
+#include "fuse/host/errand.h"
 #include "fuse/offload.h"
+#include "fuse/record/tape.h"
 #include "kernelmodel/ports/scheduler.h"
 
 namespace coldread::fuse {
-
-// One function on its way to a thread and back. Lies on the stack of the fiber that waits for it.
-struct Errand {
-  void (*function)(void*) = nullptr;
-  void* argument = nullptr;
-  Task* task = nullptr;  // who waits
-  bool done = false;     // the host's thread sets it
-};
 
 class Helpers final : public Offload {
  public:
@@ -33,6 +27,8 @@ class Helpers final : public Offload {
   Helpers(Scheduler& scheduler, size_t limit, std::function<bool()> on_fiber,
           std::function<void(Errand&)> ended);
   ~Helpers() { end(); }
+
+  void use(Tape& tape) { tape_ = &tape; }  // before run()
 
   void run(void (*function)(void*), void* argument) override;
 
@@ -47,6 +43,7 @@ class Helpers final : public Offload {
   const size_t limit_;
   const std::function<bool()> on_fiber_;
   const std::function<void(Errand&)> ended_;
+  Tape* tape_ = nullptr;
 
   std::mutex lock_;
   std::condition_variable work_;

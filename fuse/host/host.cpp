@@ -1,6 +1,7 @@
 // The loop: run fibers until none can go on, sleep until something comes.
 #include "fuse/host/host.h"
 
+#include <fmt/core.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -22,9 +23,9 @@ int checked(int result, const char* what) {
 
 }  // namespace
 
-TimeNs Host::SteadyClock::now() const {
+TimeNs Host::SteadyClock::real() const {
   return static_cast<TimeNs>(
-      std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - start_).count());
 }
 
 Host::Host(size_t disk_threads)
@@ -46,6 +47,13 @@ Host::~Host() {
   stop();
   close(wake_);
   close(epoll_);
+}
+
+void Host::use(Tape& tape) {
+  tape_ = &tape;
+  disk_.use(tape);
+  errands_.use(tape);
+  if (tape.on()) clock_.set(0);
 }
 
 void Host::watch(int fd, std::function<void()> on_readable, uint32_t flags) {
@@ -90,14 +98,15 @@ bool Host::post(Job job) {
   return true;
 }
 
-bool Host::call(std::function<void()> function, std::chrono::milliseconds at_most) {
+bool Host::call(Job job, std::chrono::milliseconds at_most) {
   // Held by the job alone: if that is forgotten, the promise is broken.
   auto promise = std::make_shared<std::promise<void>>();
   std::future<void> ended = promise->get_future();
-  const bool taken = post([promise = std::move(promise), function = std::move(function)] {
+  job.run = [promise = std::move(promise), function = std::move(job.run)] {
     function();
     promise->set_value();
-  });
+  };
+  const bool taken = post(std::move(job));
   if (!taken || ended.wait_for(at_most) != std::future_status::ready) return false;
   try {
     ended.get();
@@ -139,10 +148,14 @@ void Host::stop(const std::function<void()>& unblock) {
 // --- the host's thread ---
 
 void Host::run() {
+  tick();
+  record(R"("in":"start")");
   while (true) {
     enter();
     const sim::RunEnd end = scheduler_.run();
+    tape_->turn_ends();
     if (end.kind != sim::RunEnd::Kind::idle) {
+      tape_->ends(end);
       {
         const std::lock_guard guard(lock_);
         closed_ = true;
@@ -152,10 +165,20 @@ void Host::run() {
     }
     {
       const std::lock_guard guard(lock_);
-      if (stopping_) return;
+      if (stopping_) return tape_->ends(end);
     }
-    wait_for_events(end.next_timer);
+    next_timer_ = end.next_timer;
+    wait_for_events(next_timer_);
   }
+}
+
+// On a tape time passes here alone.
+void Host::tick() {
+  if (tape_->on()) clock_.set(clock_.real());
+}
+
+void Host::record(std::string_view text) {
+  if (tape_->on()) tape_->enters(scheduler_.steps(), clock_.now(), text);
 }
 
 // What came from other threads enters the model.
@@ -168,16 +191,37 @@ void Host::enter() {
     ended.swap(ended_);
   }
   for (Errand* errand : ended) {
+    if (tape_->on()) record(fmt::format(R"("in":"done","errand":{})", errand->number));
     errand->done = true;
     scheduler_.wake(*errand->task);
   }
-  for (Job& job : posted) begin(std::move(job));
+  for (Job& job : posted) {
+    record(job.record.empty() ? std::string_view(R"("in":"job")") : job.record);
+    begin(std::move(job));
+  }
+  if (ended.empty() && posted.empty() && next_timer_ <= clock_.now()) record(R"("in":"timer")");
+}
+
+bool Host::begin_oldest() {
+  if (posted_.empty()) return false;
+  Job job = std::move(posted_.front());
+  posted_.pop_front();
+  begin(std::move(job));
+  return true;
+}
+
+bool Host::begin_newest() {
+  if (posted_.empty()) return false;
+  Job job = std::move(posted_.back());
+  posted_.pop_back();
+  begin(std::move(job));
+  return true;
 }
 
 void Host::wait_for_events(TimeNs next_timer) {
   int timeout = -1;  // ms
   if (next_timer != sim::RunEnd::kNoTimer) {
-    const TimeNs now = scheduler_.now();
+    const TimeNs now = clock_.real();
     const TimeNs rest = next_timer > now ? next_timer - now : 0;
     timeout = static_cast<int>(std::min<TimeNs>((rest + kNsPerMs - 1) / kNsPerMs, 60'000));
   }
@@ -192,6 +236,7 @@ void Host::wait_for_events(TimeNs next_timer) {
     const std::lock_guard guard(lock_);
     asleep_ = false;
   }
+  tick();
   for (int i = 0; i < count; i++) {
     const auto found = watched_.find(events[i].data.fd);
     if (found != watched_.end()) found->second();

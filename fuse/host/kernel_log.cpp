@@ -16,6 +16,11 @@ KernelLog::KernelLog(Scheduler& scheduler, OnPrintk on_printk)
       on_printk_(std::move(on_printk)),
       arrived_(scheduler, "trace_pipe", "trace") {}
 
+void KernelLog::observe(std::function<void(std::string_view line)> observer) {
+  observer_ = std::move(observer);
+  enabled_ = true;
+}
+
 void KernelLog::follow() {
   followers_++;
   enabled_ = true;
@@ -23,7 +28,7 @@ void KernelLog::follow() {
 
 void KernelLog::unfollow() {
   if (--followers_ > 0) return;
-  enabled_ = false;
+  enabled_ = observer_ != nullptr;
   lines_.clear();
   lost_ = 0;
 }
@@ -48,7 +53,10 @@ size_t KernelLog::take(std::span<char> out) {
 
 void KernelLog::emit(std::string_view event, std::string_view fields) {
   if (!enabled_) return;
-  lines_.push_back(sim::ftrace_line(scheduler_, event, fields));
+  std::string line = sim::ftrace_line(scheduler_, event, fields);
+  if (observer_) observer_(line);
+  if (followers_ == 0) return;
+  lines_.push_back(std::move(line));
   if (lines_.size() > kMaxLines) {
     lines_.pop_front();
     lost_++;

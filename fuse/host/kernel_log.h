@@ -26,6 +26,9 @@ class KernelLog final : public Trace, public Log {
 
   KernelLog(Scheduler& scheduler, OnPrintk on_printk);
 
+  // Receives every event's line, whether somebody follows or not. Once, before the first event.
+  void observe(std::function<void(std::string_view line)> observer);
+
   // Followers are counted; the last one's leave forgets what is kept.
   void follow();
   void unfollow();
@@ -43,6 +46,7 @@ class KernelLog final : public Trace, public Log {
  private:
   Scheduler& scheduler_;
   OnPrintk on_printk_;
+  std::function<void(std::string_view line)> observer_;
   std::deque<std::string> lines_;
   uint64_t lost_ = 0;
   unsigned followers_ = 0;

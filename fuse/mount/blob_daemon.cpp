@@ -108,6 +108,15 @@ FetchCounts BlobDaemon::counts(const std::string& object) const {
 }
 
 void BlobDaemon::look_for_blobs() {
+  const auto look = [this] {
+    offload(host_.disk(), [this] { find_blobs(); });
+    return 0;
+  };
+  host_.tape().ask_for(found_, "blobs", look);
+}
+
+// On a helper thread.
+void BlobDaemon::find_blobs() {
   namespace fs = std::filesystem;
   std::error_code error;
   const auto files_of = [&](const fs::path& directory, const std::string& volume) {
@@ -159,8 +168,18 @@ void BlobDaemon::answer(Reader& reader) {
   }
 }
 
-// Finds the blob of an object: its descriptor, or a negative errno.
+// Opens the blob of an object: 0, or a negative errno.
 int BlobDaemon::open_blob(Reader& reader, Object& object) {
+  const auto open = [&] {
+    const int fd = find_blob(reader, object);
+    if (fd >= 0) object.blob = fd;
+    return std::min(fd, 0);
+  };
+  return host_.tape().ask_for(object.size, "blob", open);
+}
+
+// Its descriptor, or a negative errno.
+int BlobDaemon::find_blob(Reader& reader, Object& object) {
   const player::Message& message = reader.message;
   const std::string_view key(reinterpret_cast<const char*>(message.cookie_key.data()),
                              message.cookie_key.size());
@@ -186,10 +205,10 @@ void BlobDaemon::answer_open(Reader& reader) {
   object.name = message.volume_key + "/";
   object.name.append(reinterpret_cast<const char*>(message.cookie_key.data()),
                      message.cookie_key.size());
-  object.blob = open_blob(reader, object);
-  const int64_t size = object.blob < 0 ? object.blob : static_cast<int64_t>(object.size);
+  const int error = open_blob(reader, object);
+  const int64_t size = error < 0 ? error : static_cast<int64_t>(object.size);
   reader.text = fmt::format("copen {},{}", message.msg_id, size);
-  if (say(&reader.text) < 0 || object.blob < 0) object.closed = true;
+  if (say(&reader.text) < 0 || error < 0) object.closed = true;
   put(message.object_id);
 }
 
@@ -226,9 +245,11 @@ bool BlobDaemon::fill(Object& object, player::AlignedBuffer& buffer, uint64_t po
   const int blob = object.blob;
   while (position < end) {
     const std::span<std::byte> data = buffer.get(std::min(end - position, kPiece));
-    const bool in_memory = data.size() <= kReadAtOnce && read_cached(blob, data, position);
-    if (!in_memory && !offload(host_.disk(), [=] { return read_all(blob, data, position); }))
-      return false;
+    const auto fetch = [&] {
+      if (data.size() <= kReadAtOnce && read_cached(blob, data, position)) return true;
+      return offload(host_.disk(), [=] { return read_all(blob, data, position); });
+    };
+    if (!host_.tape().ask("read blob", fetch, position, data.size())) return false;
     const ssize_t written =
         sys_pwrite(kernel_, object.fd, UserData(data), static_cast<int64_t>(position));
     if (written <= 0) return false;
@@ -324,7 +345,11 @@ void BlobDaemon::put(uint32_t id) {
   const int blob = object.blob;
   objects_.erase(found);
   close_fd(kernel_, fd);
-  if (blob >= 0) offload(host_.disk(), [blob] { close(blob); });
+  const auto forget = [&] {
+    if (blob >= 0) offload(host_.disk(), [blob] { close(blob); });
+    return true;
+  };
+  host_.tape().ask("close blob", forget);
 }
 
 }  // namespace coldread::fuse

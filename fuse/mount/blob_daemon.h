@@ -43,7 +43,7 @@ class BlobDaemon {
   // Closes everything; may wait.
   void stop();
 
-  // Looks which volumes and cookies there are blobs for; on a helper thread.
+  // Looks which volumes and cookies there are blobs for; may wait.
   void look_for_blobs();
   const std::map<std::string, std::vector<std::string>>& blobs() const { return found_; }
 
@@ -69,7 +69,7 @@ class BlobDaemon {
   };
   struct Object {
     int fd = -1;    // of the model: the anonymous file
-    int blob = -1;  // of this process
+    int blob = -1;  // of this process; -1: none, or a recording is played
     uint64_t size = 0;
     std::string name;
     unsigned users = 0;
@@ -98,7 +98,9 @@ class BlobDaemon {
   void read_ahead(uint32_t id, uint64_t from);
   void fill_ahead(uint32_t id);
   void complete_filled(Object& object);
+  void find_blobs();
   int open_blob(Reader& reader, Object& object);
+  int find_blob(Reader& reader, Object& object);
   void put(uint32_t id);
 
   Host& host_;

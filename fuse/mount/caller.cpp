@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 
@@ -51,7 +52,10 @@ bool may_administrate(uint32_t pid) {
 std::string command_of(uint32_t pid) {
   std::ifstream file = proc_file(pid, "comm");
   std::string name;
-  return std::getline(file, name) ? name : "?";
+  if (!std::getline(file, name)) return "?";
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return name;
 }
 
 }  // namespace coldread::fuse

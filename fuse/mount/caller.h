@@ -15,6 +15,7 @@ bool fatal_signal_pending(uint32_t pid);
 // It has CAP_SYS_ADMIN, or is of this very process. Without such a thread: false.
 bool may_administrate(uint32_t pid);
 
-std::string command_of(uint32_t pid);  // "cat"; "?" if it is gone
+// "cat"; "?" if it is gone, and for each byte that is no printable ASCII.
+std::string command_of(uint32_t pid);
 
 }  // namespace coldread::fuse

@@ -145,7 +145,7 @@ void Device::poll(Request& request) {
   }
   if (request.poll_handle != nullptr) {
     forget_poll();
-    poll_handle_ = std::exchange(request.poll_handle, nullptr);
+    poll_handle_ = std::move(request.poll_handle);
     poll_queue_ = file_->ops->poll_queue(kernel_, file_);
     poll_queue_->add(poll_entry_);
   }
@@ -154,14 +154,14 @@ void Device::poll(Request& request) {
 
 void Device::notify(void* argument) {
   auto& self = *static_cast<Device*>(argument);
-  fuse_lowlevel_notify_poll(self.poll_handle_);
+  self.poll_handle_->notify();
   self.poll_queue_->add(self.poll_entry_);
 }
 
 void Device::forget_poll() {
   if (poll_handle_ == nullptr) return;
   poll_queue_->remove(poll_entry_);
-  fuse_pollhandle_destroy(std::exchange(poll_handle_, nullptr));
+  poll_handle_.reset();
 }
 
 void Device::release(Request& request) {

@@ -147,7 +147,7 @@ class Device final : public Node {
   unsigned closing_ = 0;
   WaitQueue closed_;
   // Who polls: woken with every change, as long as the handle is there.
-  fuse_pollhandle* poll_handle_ = nullptr;
+  std::unique_ptr<PollHandle> poll_handle_;
   WaitQueue::Entry poll_entry_{notify, this};
   WaitQueue* poll_queue_ = nullptr;
 };

@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <ctime>
-
 namespace coldread::fuse {
 namespace {
 
@@ -24,20 +22,30 @@ InodeNumber working_directory(Host& host, DirectoryStore& store, uint32_t pid) {
 
 }  // namespace
 
+// The way to the disk passes the tape only if there is one.
+BackingStore& Instance::backing_store(const Tape* tape) {
+  if (tape != nullptr) return taped_store_;
+  return *store_;
+}
+
 Instance::Instance(std::unique_ptr<Host> host, std::unique_ptr<DirectoryStore> store,
                    InstanceOptions& options)
     : host_(std::move(host)),
       store_(std::move(store)),
       log_(host_->scheduler(), std::move(options.on_printk)),
-      kernel_(host_->scheduler(), *store_, log_, log_, options.profile),
+      taped_store_(host_->tape(), store_.get()),
+      kernel_(host_->scheduler(), backing_store(options.tape), log_, log_, options.profile),
       server_(*host_, kernel_, log_) {
-  kernel_.realtime_seconds = static_cast<uint64_t>(std::time(nullptr));
-  server_.device().use_working_directories(
+  kernel_.realtime_seconds = options.realtime;
+  if (options.tape != nullptr)
+    log_.observe([tape = options.tape](std::string_view line) { tape->traced(line); });
+  server_.use_working_directories(
       [this](uint32_t pid) { return working_directory(*host_, *store_, pid); });
 }
 
 Result<std::unique_ptr<Instance>> Instance::start(InstanceOptions options) {
   auto host = std::make_unique<Host>();
+  if (options.tape != nullptr) host->use(*options.tape);
   auto store = DirectoryStore::open(host->disk(), options.cache, {.direct = options.direct});
   if (!store) return Error{store.error()};
   std::unique_ptr<Instance> instance(new Instance(std::move(host), std::move(*store), options));

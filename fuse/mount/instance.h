@@ -3,11 +3,13 @@
 // Thread rules and lifetime: those of Server.
 #pragma once
 
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "fuse/mount/server.h"
+#include "fuse/record/taped_store.h"
 #include "fuse/store/directory_store.h"
 
 namespace coldread::fuse {
@@ -19,6 +21,9 @@ struct InstanceOptions {
   bool direct = false;                     // DirectoryStoreOptions::direct
   std::function<void()> on_end = nullptr;  // as Server::start()'s
   KernelLog::OnPrintk on_printk = nullptr;
+  // What CLOCK_REALTIME shows at boot, in seconds.
+  uint64_t realtime = static_cast<uint64_t>(std::time(nullptr));
+  Tape* tape = nullptr;  // records all that happens; outlives the instance
 };
 
 class Instance {
@@ -36,10 +41,12 @@ class Instance {
  private:
   Instance(std::unique_ptr<Host> host, std::unique_ptr<DirectoryStore> store,
            InstanceOptions& options);
+  BackingStore& backing_store(const Tape* tape);
 
   std::unique_ptr<Host> host_;
   std::unique_ptr<DirectoryStore> store_;
   KernelLog log_;
+  TapedStore taped_store_;
   Kernel kernel_;
   Server server_;
 };

@@ -196,8 +196,11 @@ int64_t NetfsFile::on_data(Call& call) {
   }
   const int64_t result = table_.cache_read(target_of(io), io.start, data,
                                            static_cast<scenario::HoleMode>(io.hole), io.sync != 0);
-  const int error =
-      offload(errands_, [&call, &io, data] { return write_memory(call.thread, io.buffer, data); });
+  const auto copy_out = [&] {
+    return offload(errands_,
+                   [&call, &io, data] { return write_memory(call.thread, io.buffer, data); });
+  };
+  const int error = tape_.ask("copy out", copy_out, io.buffer, io.length);
   return error < 0 && result >= 0 ? error : result;
 }
 
@@ -214,7 +217,11 @@ int64_t NetfsFile::issue_write(Call& call) {
 
 int NetfsFile::copy_in(const Call& call, uint64_t address, std::span<std::byte> to) {
   if (to.empty()) return 0;
-  return offload(errands_, [&] { return read_memory(call.thread, address, to); });
+  const auto copy = [&] {
+    return offload(errands_, [&] { return read_memory(call.thread, address, to); });
+  };
+  Tape::Copied copied{to};
+  return tape_.ask_for(copied, "copy in", copy, address, to.size());
 }
 
 int NetfsFile::copy_in(const Call& call, uint64_t address, size_t length, Bytes& to) {

@@ -19,7 +19,8 @@ namespace coldread::fuse {
 class NetfsFile final : public Node {
  public:
   // `errands`: for looks into processes that may themselves wait for our mount.
-  NetfsFile(Kernel& kernel, Offload& errands) : errands_(errands), table_(kernel) {}
+  NetfsFile(Kernel& kernel, Offload& errands, Tape& tape)
+      : errands_(errands), tape_(tape), table_(kernel) {}
 
   Attributes attributes() override { return {S_IFREG | 0600, 0, 3600}; }
   double entry_timeout() const override { return 3600; }
@@ -66,6 +67,7 @@ class NetfsFile final : public Node {
   int copy_string_in(Call& call, uint64_t address, std::string& to);
 
   Offload& errands_;
+  Tape& tape_;
   sim::NetfsTable table_;
   std::list<Call> calls_;
   unsigned opens_ = 0;

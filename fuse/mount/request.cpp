@@ -8,8 +8,18 @@
 
 namespace coldread::fuse {
 
+PollHandle::~PollHandle() {
+  if (handle_ != nullptr) fuse_pollhandle_destroy(handle_);
+}
+
+void PollHandle::notify() {
+  if (tape_ != nullptr && tape_->on()) tape_->say({{"out", "poll"}});
+  if (handle_ != nullptr) fuse_lowlevel_notify_poll(handle_);
+}
+
 Request::Request(fuse_req_t request, const char* what_operation, Handler what, BufferPool& pool)
     : operation(what_operation), handler(what), data(pool), request_(request) {
+  if (request == nullptr) return;
   const fuse_ctx* context = fuse_req_ctx(request);
   pid = static_cast<uint32_t>(context->pid);
   uid = context->uid;
@@ -18,30 +28,38 @@ Request::Request(fuse_req_t request, const char* what_operation, Handler what, B
 
 Request::~Request() {
   error(EIO);
-  if (poll_handle != nullptr) fuse_pollhandle_destroy(poll_handle);
 }
 
-fuse_req_t Request::take() {
+fuse_req_t Request::take(const char* what, std::initializer_list<int64_t> values) {
+  answered_ = true;
+  if (recorded())
+    tape->say({{"out", "answer"}, {"call", serial}, {what, std::vector<int64_t>(values)}});
   return std::exchange(request_, nullptr);
 }
 
 void Request::error(int errno_or_0) {
-  if (!answered()) fuse_reply_err(take(), errno_or_0);
+  if (answered()) return;
+  if (const fuse_req_t raw = take("error", {errno_or_0})) fuse_reply_err(raw, errno_or_0);
 }
 
 void Request::entry(fuse_ino_t inode, const struct stat& attributes, double entry_timeout,
                     double attribute_timeout) {
   if (answered()) return;
+  const fuse_req_t raw =
+      take("entry", {static_cast<int64_t>(inode), attributes.st_mode, attributes.st_size});
+  if (raw == nullptr) return;
   fuse_entry_param reply{};
   reply.ino = inode;
   reply.attr = attributes;
   reply.entry_timeout = entry_timeout;
   reply.attr_timeout = attribute_timeout;
-  fuse_reply_entry(take(), &reply);
+  fuse_reply_entry(raw, &reply);
 }
 
 void Request::attributes(const struct stat& attributes, double timeout) {
-  if (!answered()) fuse_reply_attr(take(), &attributes, timeout);
+  if (answered()) return;
+  const fuse_req_t raw = take("attributes", {attributes.st_mode, attributes.st_size});
+  if (raw != nullptr) fuse_reply_attr(raw, &attributes, timeout);
 }
 
 bool Request::open(const OpenReply& reply) {
@@ -49,32 +67,50 @@ bool Request::open(const OpenReply& reply) {
   fuse_open_out out{};
   out.fh = reply.handle;
   out.open_flags = reply.flags;
-  return fuse_reply_buf(take(), reinterpret_cast<const char*>(&out), sizeof(out)) == 0;
+  const fuse_req_t raw = take("open", {static_cast<int64_t>(reply.handle), reply.flags});
+  const auto send = [raw, &out] {
+    return fuse_reply_buf(raw, reinterpret_cast<const char*>(&out), sizeof(out)) == 0;
+  };
+  return recorded() ? tape->ask("opened", send, serial) : send();
 }
 
-void Request::bytes(std::span<const std::byte> answer) {
+void Request::bytes(std::span<const std::byte> answer, Contents contents) {
   if (answered()) return;
-  fuse_reply_buf(take(), reinterpret_cast<const char*>(answer.data()), answer.size());
+  answered_ = true;
+  if (recorded()) {
+    tape->say({{"out", "answer"},
+               {"call", serial},
+               {contents == Contents::known ? "bytes" : "contents", bytes_json(answer, contents)}});
+  }
+  if (const fuse_req_t raw = std::exchange(request_, nullptr))
+    fuse_reply_buf(raw, reinterpret_cast<const char*>(answer.data()), answer.size());
 }
 
 void Request::written(size_t bytes) {
-  if (!answered()) fuse_reply_write(take(), bytes);
+  if (answered()) return;
+  if (const fuse_req_t raw = take("written", {static_cast<int64_t>(bytes)}))
+    fuse_reply_write(raw, bytes);
 }
 
 void Request::position(int64_t position) {
-  if (!answered()) fuse_reply_lseek(take(), position);
+  if (answered()) return;
+  if (const fuse_req_t raw = take("position", {position})) fuse_reply_lseek(raw, position);
 }
 
 void Request::poll(uint32_t events) {
-  if (!answered()) fuse_reply_poll(take(), events);
+  if (answered()) return;
+  if (const fuse_req_t raw = take("poll", {events})) fuse_reply_poll(raw, events);
 }
 
 void Request::ioctl(int result, std::span<const std::byte> out) {
-  if (!answered()) fuse_reply_ioctl(take(), result, out.data(), out.size());
+  if (answered()) return;
+  if (const fuse_req_t raw = take("ioctl", {result}))
+    fuse_reply_ioctl(raw, result, out.data(), out.size());
 }
 
 void Request::nothing() {
-  if (!answered()) fuse_reply_none(take());
+  if (answered()) return;
+  if (const fuse_req_t raw = take("nothing")) fuse_reply_none(raw);
 }
 
 }  // namespace coldread::fuse

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "fuse/mount/buffer_pool.h"
+#include "fuse/record/tape.h"
 #include "kernelmodel/ports/scheduler.h"
 
 namespace coldread::fuse {
@@ -25,10 +26,28 @@ struct OpenReply {
   uint32_t flags = 0;
 };
 
+// Somebody who polls a file, to be woken by it.
+class PollHandle {
+ public:
+  // `handle`: null if the request comes from a recording.
+  explicit PollHandle(fuse_pollhandle* handle) : handle_(handle) {}
+  void use(Tape& tape) { tape_ = &tape; }
+  ~PollHandle();
+  PollHandle(const PollHandle&) = delete;
+  PollHandle& operator=(const PollHandle&) = delete;
+
+  void notify();
+
+ private:
+  fuse_pollhandle* const handle_;
+  Tape* tape_ = nullptr;
+};
+
 class Request {
  public:
   using Handler = void (Node::*)(Request&);
 
+  // `request`: null if it comes from a recording.
   Request(fuse_req_t request, const char* operation, Handler what, BufferPool& pool);
   ~Request();
   Request(const Request&) = delete;
@@ -38,6 +57,7 @@ class Request {
   const char* const operation;  // "read"
   const Handler handler;
   uint64_t serial = 0;
+  Tape* tape = nullptr;  // its answers are recorded there, if it is on
   uint32_t pid = 0;  // of the thread that calls, in our pid namespace; 0: not in it, or the kernel
   uint32_t uid = 0;
   uint32_t gid = 0;
@@ -51,7 +71,7 @@ class Request {
   int whence = 0;
   uint32_t command = 0;
   uint64_t argument = 0;  // of an ioctl; FORGET: how many lookups
-  fuse_pollhandle* poll_handle = nullptr;
+  std::unique_ptr<PollHandle> poll_handle;
 
   // --- who works on it ---
   std::shared_ptr<Node> node;
@@ -60,13 +80,14 @@ class Request {
   bool interrupted = false;  // somebody looks after its signals
 
   // --- answers ---
-  bool answered() const { return request_ == nullptr; }
+  bool answered() const { return answered_; }
   void error(int errno_or_0);  // positive
   void entry(fuse_ino_t inode, const struct stat& attributes, double entry_timeout,
              double attribute_timeout);
   void attributes(const struct stat& attributes, double timeout);
   bool open(const OpenReply& reply);  // false: nobody is there any more; there will be no RELEASE
-  void bytes(std::span<const std::byte> data);
+  // `contents`: unknown if they are a file's.
+  void bytes(std::span<const std::byte> data, Contents contents = Contents::known);
   void written(size_t bytes);
   void position(int64_t offset);
   void poll(uint32_t events);
@@ -76,9 +97,12 @@ class Request {
   fuse_req_t raw() const { return request_; }
 
  private:
-  fuse_req_t take();
+  // The one answer begins; `what` it is. Null: there is nobody to send it to.
+  fuse_req_t take(const char* what, std::initializer_list<int64_t> values = {});
+  bool recorded() const { return tape != nullptr && tape->on(); }
 
   fuse_req_t request_;
+  bool answered_ = false;
 };
 
 }  // namespace coldread::fuse

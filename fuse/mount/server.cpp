@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "fuse/mount/caller.h"
 #include "fuse/mount/error_injection.h"
 #include "fuse/mount/netfs_file.h"
+#include "fuse/mount/request_record.h"
 #include "fuse/mount/text_files.h"
 #include "kernelmodel/fscache/proc.h"
 
@@ -66,7 +68,10 @@ void Server::build_tree() {
   const bool root = geteuid() == 0;
   device_ = std::make_shared<Device>(kernel_, [this, root](const Request& request) {
     const uint32_t pid = request.pid;
-    return !root || offload(host_.errands(), [pid] { return may_administrate(pid); });
+    return host_.tape().ask(
+        "administrates",
+        [&] { return !root || offload(host_.errands(), [pid] { return may_administrate(pid); }); },
+        pid);
   });
   volumes_ = std::make_shared<Volumes>(kernel_);
   const auto directory = [this] {
@@ -79,7 +84,7 @@ void Server::build_tree() {
   nodes_.add(top);
   device_->inode = kDeviceInode;
   auto anon = std::make_shared<AnonDirectory>(*device_);
-  auto netfs = std::make_shared<NetfsFile>(kernel_, host_.errands());
+  auto netfs = std::make_shared<NetfsFile>(kernel_, host_.errands(), host_.tape());
   auto injection = std::make_shared<ErrorInjection>(kernel_);
   auto trace_pipe = std::make_shared<TracePipe>(kernel_.scheduler, log_);
   auto requests =
@@ -134,10 +139,39 @@ Status Server::start(const std::string& mountpoint, std::function<void()> on_end
   return Nothing{};
 }
 
+void Server::use_working_directories(std::function<InodeNumber(uint32_t pid)> of) {
+  device_->use_working_directories([this, of = std::move(of)](uint32_t pid) {
+    return host_.tape().ask(
+        "working directory", [&] { return of(pid); }, pid);
+  });
+}
+
+Job Server::serving_blobs(const std::string& cache_directory, const std::string& blobs,
+                          std::shared_ptr<int> error) {
+  Job job{[this, cache_directory, blobs, error = std::move(error)] {
+    *error = serve_blobs(cache_directory, blobs);
+  }};
+  job.record = members_of(
+      {{"in", "serve blobs"}, {"cache", name_json(cache_directory)}, {"blobs", name_json(blobs)}});
+  return job;
+}
+
+Job Server::reporting(std::shared_ptr<std::string> text) {
+  Job job{[this, text = std::move(text)] { *text = report(); }};
+  job.record = members_of({{"in", "report"}});
+  return job;
+}
+
+Job Server::shutting_down() {
+  Job job{[this] { shut_down(); }};
+  job.record = members_of({{"in", "stop"}});
+  return job;
+}
+
 int Server::serve_blobs(const std::string& cache_directory, const std::string& blobs) {
   daemon_ = std::make_unique<BlobDaemon>(host_, kernel_, blobs);
   if (const int error = daemon_->start(cache_directory); error < 0) return error;
-  offload(host_.disk(), [this] { daemon_->look_for_blobs(); });
+  daemon_->look_for_blobs();
   for (const auto& [volume, names] : daemon_->blobs()) {
     const std::shared_ptr<Volume> made = volumes_->make(volume);
     if (!made) continue;
@@ -155,15 +189,22 @@ Request* Server::find(uint64_t serial) const {
 }
 
 void Server::submit(std::unique_ptr<Request> request) {
+  request->serial = last_serial_ + 1;
+  Session::watch_signals(*request);
+  const std::string caller = log_.enabled() ? command_of(request->pid) : "reader";
+  submit(std::move(request), caller);
+}
+
+void Server::submit(std::unique_ptr<Request> request, const std::string& caller) {
   const uint64_t serial = ++last_serial_;
   request->serial = serial;
   request->since = kernel_.scheduler.now();
-  const uint32_t pid = request->pid;
-  Session::watch_signals(*request);
+  request->tape = &host_.tape();
+  if (request->poll_handle != nullptr) request->poll_handle->use(host_.tape());
+  Job job{[this, serial] { serve(serial); }, caller, request->pid};
+  if (host_.tape().on()) job.record = record_of(*request, caller);
   requests_[serial] = std::move(request);
-  const bool taken = host_.post({[this, serial] { serve(serial); },
-                                 log_.enabled() ? command_of(pid) : std::string("reader"), pid});
-  if (!taken) requests_.erase(serial);  // which answers it
+  if (!host_.post(std::move(job))) requests_.erase(serial);  // which answers it
 }
 
 void Server::serve(uint64_t serial) {
@@ -181,7 +222,9 @@ void Server::serve(uint64_t serial) {
 
 // The job is posted behind the request's own, so that has begun.
 void Server::interrupted(uint64_t serial) {
-  host_.post([this, serial] { look_after_signals(serial); });
+  Job job{[this, serial] { look_after_signals(serial); }};
+  if (host_.tape().on()) job.record = members_of({{"in", "signal"}, {"call", serial}});
+  host_.post(std::move(job));
 }
 
 // FUSE tells of the first signal alone: until the request is answered somebody looks for a fatal
@@ -192,7 +235,10 @@ void Server::look_after_signals(uint64_t serial) {
   request->interrupted = true;
   const uint32_t pid = request->pid;
   for (milliseconds pause(10);; pause = std::min(2 * pause, milliseconds(1000))) {
-    const bool fatal = offload(host_.errands(), [pid] { return fatal_signal_pending(pid); });
+    const auto look = [&] {
+      return offload(host_.errands(), [pid] { return fatal_signal_pending(pid); });
+    };
+    const bool fatal = host_.tape().ask("fatal signal", look, pid);
     request = find(serial);
     if (request == nullptr || request->task == nullptr) return;
     if (fatal) {
@@ -212,9 +258,12 @@ int Server::list_requests(std::string* text) {
   for (const auto& [serial, request] : requests_) {
     if (request->task == nullptr || request->task->state != TaskState::waiting) continue;
     const WaitReason& reason = request->task->waiting;
+    const uint32_t pid = request->pid;
     *text +=
-        fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9.3f} {:>8}  {:<32} {}\n", request->pid,
-                    command_of(request->pid), request->operation, request->offset, request->size,
+        fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9.3f} {:>8}  {:<32} {}\n", pid,
+                    host_.tape().ask(
+                        "command", [pid] { return command_of(pid); }, pid),
+                    request->operation, request->offset, request->size,
                     static_cast<double>(now - request->since) / 1e9, message_of(kernel_, *request),
                     fmt::format("{} {}", reason.kind, reason.name),
                     request->node != nullptr ? request->node->path() : "");
@@ -231,6 +280,26 @@ int Server::list_requests(std::string* text) {
                     read ? req.msg.read.off : 0, read ? req.msg.read.len : 0, path_of(req.object));
   });
   return 0;
+}
+
+std::vector<std::string> Server::waiting() const {
+  std::map<uint64_t, std::string> lines;  // in order of arrival
+  for (const auto& [serial, request] : requests_) {
+    if (request->answered() || request->task == nullptr ||
+        request->task->state != TaskState::waiting)
+      continue;
+    const WaitReason& reason = request->task->waiting;
+    // These go on without anybody's help, or wait for news and not for an answer.
+    if (reason.kind == kWaitsForHelper.kind || std::string_view(reason.kind) == "trace") continue;
+    lines[serial] = fmt::format(
+        "{}-{} waits: {} {}: {} of {}, offset {}, {} bytes, for {:.6f} s", request->task->name,
+        request->pid, reason.kind, reason.name, request->operation,
+        request->node != nullptr ? request->node->path() : "?", request->offset, request->size,
+        static_cast<double>(kernel_.scheduler.now() - request->since) / 1e9);
+  }
+  std::vector<std::string> result;
+  for (auto& [serial, line] : lines) result.push_back(std::move(line));
+  return result;
 }
 
 std::string Server::report() const {
@@ -280,7 +349,7 @@ void Server::disconnect() {
 void Server::stop() {
   if (!started_) return;
   started_ = false;
-  host_.call([this] { shut_down(); }, seconds(10));
+  host_.call(shutting_down(), seconds(10));
   host_.stop([this] { disconnect(); });
   requests_.clear();
 }

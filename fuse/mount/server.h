@@ -53,23 +53,37 @@ class Server {
   // What a file of the mount is, by its st_ino (its st_dev being that of the mountpoint).
   static bool is_device(uint64_t inode) { return inode == kDeviceInode; }
   static bool is_anon(uint64_t inode) { return inode > kAnonInodes; }
+  // As Device::use_working_directories().
+  void use_working_directories(std::function<InodeNumber(uint32_t pid)> of);
   // On a fiber: Device::read_message(), publish(), on_file().
   Device& device() { return *device_; }
 
   Volumes& volumes() { return *volumes_; }
-  // The built-in daemon, which then has the device; on a fiber. 0 or a negative errno. A volume is
-  // made for each directory in `blobs`, and one named "blobs" for the files there.
-  int serve_blobs(const std::string& cache_directory, const std::string& blobs);
-  // Hits, misses and holes of each object; on a fiber.
-  std::string report() const;
+  // Jobs to be given to the host.
+  // The built-in daemon, which then has the device: fills 0 or a negative errno. A volume is made
+  // for each directory in `blobs`, and one named "blobs" for the files there.
+  Job serving_blobs(const std::string& cache_directory, const std::string& blobs,
+                    std::shared_ptr<int> error);
+  // Hits, misses and holes of each object.
+  Job reporting(std::shared_ptr<std::string> text);
   // What broke the model; empty: nothing did. After stop(), or in on_end.
   const std::string& broken() const { return broken_; }
+
+  // --- for a recording that is played, instead of start() ---
+
+  // Each posts one job.
+  void submit(std::unique_ptr<Request> request, const std::string& caller);
+  void interrupted(uint64_t serial);
+  Job shutting_down();
+  // Who waits and for what, a line each: requests that nothing but others can answer.
+  std::vector<std::string> waiting() const;
 
  private:
   void build_tree();
   void submit(std::unique_ptr<Request> request);
+  int serve_blobs(const std::string& cache_directory, const std::string& blobs);
+  std::string report() const;
   void serve(uint64_t serial);
-  void interrupted(uint64_t serial);
   void look_after_signals(uint64_t serial);
   Request* find(uint64_t serial) const;
   void shut_down();

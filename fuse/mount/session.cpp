@@ -156,7 +156,7 @@ struct Operations {
   static void poll(fuse_req_t raw, fuse_ino_t inode, fuse_file_info* file,
                    fuse_pollhandle* handle) {
     auto request = make(raw, "poll", &Node::poll, inode, file);
-    request->poll_handle = handle;
+    if (handle != nullptr) request->poll_handle = std::make_unique<PollHandle>(handle);
     submit(raw, std::move(request));
   }
   static void fallocate(fuse_req_t raw, fuse_ino_t inode, int, off_t, off_t, fuse_file_info* file) {

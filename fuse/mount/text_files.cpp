@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <utility>
 
 namespace coldread::fuse {
 
@@ -51,18 +50,16 @@ void TracePipe::open(Request& request) {
 
 TracePipe::Poller::~Poller() {
   log.arrived().remove(entry);
-  if (handle != nullptr) fuse_pollhandle_destroy(handle);
 }
 
 void TracePipe::notify(void* poller) {
-  fuse_lowlevel_notify_poll(static_cast<Poller*>(poller)->handle);
+  static_cast<Poller*>(poller)->handle->notify();
 }
 
 void TracePipe::poll(Request& request) {
   if (request.poll_handle != nullptr) {
     Poller& poller = pollers_.try_emplace(request.handle, log_).first->second;
-    if (poller.handle != nullptr) fuse_pollhandle_destroy(poller.handle);
-    poller.handle = std::exchange(request.poll_handle, nullptr);
+    poller.handle = std::move(request.poll_handle);
     log_.arrived().add(poller.entry);
   }
   request.poll(log_.empty() ? 0 : POLLIN | POLLRDNORM);

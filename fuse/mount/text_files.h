@@ -56,7 +56,7 @@ class TracePipe final : public Node {
     Poller& operator=(const Poller&) = delete;
 
     KernelLog& log;
-    fuse_pollhandle* handle = nullptr;
+    std::unique_ptr<PollHandle> handle;
     WaitQueue::Entry entry{notify, this};
   };
   static void notify(void* poller);

@@ -247,7 +247,7 @@ void Cookie::read(Request& request) {
     return;
   }
   counts_->bytes += to - from;
-  request.bytes(request.data.current().subspan(from - start, to - from));
+  request.bytes(request.data.current().subspan(from - start, to - from), Contents::unknown);
 }
 
 int64_t Cookie::read_pages(Request& request, uint64_t start, uint64_t end) {

@@ -25,7 +25,7 @@ HeldCall::~HeldCall() {
 
 void HeldCall::answer(int64_t result) {
   answered_ = true;
-  listener_->answer(id_, result);
+  if (listener_) listener_->answer(id_, result);
 }
 
 int HeldRead::reserve() const {

@@ -19,6 +19,7 @@ namespace coldread::fuse {
 
 class HeldCall {
  public:
+  // `listener`: null if the call comes from a recording; then nothing but answer() may be asked.
   HeldCall(std::shared_ptr<Listener> listener, uint64_t id, pid_t thread)
       : listener_(std::move(listener)), id_(id), thread_(thread) {}
   ~HeldCall();

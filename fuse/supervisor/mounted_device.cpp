@@ -16,28 +16,37 @@ class Reader final : public DescriptorNumbers, public UserMemory {
   Reader(Server& server, const HeldRead& call) : server_(server), call_(call) {}
 
   int reserve(uint32_t) override {
-    return offload(server_.host().errands(), [this] { return call_.reserve(); });
+    return ask("reserve", [this] { return call_.reserve(); });
   }
   void put_unused(int) override {}  // nothing was taken
   int write(std::span<const std::byte> from) override {
-    return offload(server_.host().errands(), [this, from] { return call_.write(from); });
+    return ask(
+        "message", [this, from] { return call_.write(from); }, from);
   }
   void install(int fd, FileHandle file) override {
     const uint32_t object = server_.device().publish(file);
-    const int error = offload(server_.host().errands(), [this, fd, object] {
+    const auto install = [this, fd, object] {
       return call_.install(server_.anon_path(object), fd);
-    });
+    };
     // Nobody has opened it, and nobody will.
-    if (error != 0) server_.device().withdraw(object);
+    if (ask("install", install, fd, object) != 0) server_.device().withdraw(object);
   }
 
  private:
+  // The process is asked on a helper thread.
+  template <typename Function, typename... Of>
+  int ask(const char* what, Function function, const Of&... of) {
+    Host& host = server_.host();
+    return host.tape().ask(
+        what, [&] { return offload(host.errands(), function); }, of...);
+  }
+
   Server& server_;
   const HeldRead& call_;
 };
 
 // As the system call does, with the VFS' answers for what the file has not.
-int64_t answer(Kernel& k, FileHandle file, const FileCall& asked) {
+int64_t result_of(Kernel& k, FileHandle file, const FileCall& asked) {
   const FileOperations& ops = *file->ops;
   auto position = static_cast<int64_t>(asked.argument);
   switch (asked.what) {
@@ -53,10 +62,6 @@ int64_t answer(Kernel& k, FileHandle file, const FileCall& asked) {
   return ops.write != nullptr ? ops.write(k, file, UserData({})) : -EINVAL;
 }
 
-Job job(const HeldCall& call, std::function<void()> run) {
-  return {std::move(run), "daemon", static_cast<uint32_t>(call.thread())};
-}
-
 }  // namespace
 
 MountedDevice::MountedDevice(Server& server, const std::string& mountpoint) : server_(server) {
@@ -70,24 +75,62 @@ DeviceService::Kind MountedDevice::kind_of(const FileIdentity& file) const {
   return Server::is_anon(file.inode) ? Kind::anonymous : Kind::other;
 }
 
+void MountedDevice::answer(HeldCall& call, uint64_t number, int64_t result) {
+  Tape& tape = server_.host().tape();
+  if (tape.on()) tape.say({{"out", "answer"}, {"held", number}, {"result", result}});
+  call.answer(result);
+}
+
 // The job keeps the call, since a fiber's stack must not.
 void MountedDevice::read(std::shared_ptr<HeldRead> call) {
-  server_.host().post(job(*call, [this, call] {
-    Reader reader(server_, *call);
-    files_struct table(server_.kernel(), reader);
-    UserBuffer buffer;
-    buffer.size = call->size();
-    buffer.memory = &reader;
-    call->answer(server_.device().read_message(table, buffer));
-  }));
+  const uint64_t number = ++last_call_;
+  Job job{[this, call, number] {
+            Reader reader(server_, *call);
+            files_struct table(server_.kernel(), reader);
+            UserBuffer buffer;
+            buffer.size = call->size();
+            buffer.memory = &reader;
+            answer(*call, number, server_.device().read_message(table, buffer));
+          },
+          "daemon", static_cast<uint32_t>(call->thread())};
+  if (server_.host().tape().on()) {
+    job.record = members_of(
+        {{"in", "read"}, {"held", number}, {"thread", call->thread()}, {"size", call->size()}});
+  }
+  server_.host().post(std::move(job));
 }
 
 void MountedDevice::call(std::shared_ptr<HeldFileCall> call) {
-  server_.host().post(job(*call, [this, call] {
+  const uint64_t number = ++last_call_;
+  Job job{[this, call, number] {
+            const FileCall& asked = call->call();
+            const auto on_file = [&asked](Kernel& k, FileHandle file) {
+              return result_of(k, file, asked);
+            };
+            answer(*call, number, server_.device().on_file(asked.file.inode, on_file));
+          },
+          "daemon", static_cast<uint32_t>(call->thread())};
+  if (server_.host().tape().on()) {
     const FileCall& asked = call->call();
-    call->answer(server_.device().on_file(
-        asked.file.inode, [&asked](Kernel& k, FileHandle file) { return answer(k, file, asked); }));
-  }));
+    job.record = members_of({{"in", "file call"},
+                             {"held", number},
+                             {"thread", call->thread()},
+                             {"what", asked.what},
+                             {"inode", asked.file.inode},
+                             {"argument", asked.argument},
+                             {"number", asked.number}});
+  }
+  server_.host().post(std::move(job));
+}
+
+Job MountedDevice::redirecting_opens(std::function<bool(uint32_t thread)> how) {
+  const auto redirect = [&host = server_.host(), how = std::move(how)](uint32_t thread) {
+    const auto on_helper = [&] { return offload(host.errands(), [&] { return how(thread); }); };
+    return host.tape().ask("redirect", on_helper, thread);
+  };
+  Job job{[this, redirect] { server_.device().redirect_opens(redirect); }};
+  job.record = members_of({{"in", "redirect opens"}});
+  return job;
 }
 
 }  // namespace coldread::fuse

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,8 @@
 #include "fuse/supervisor/device_service.h"
 
 namespace coldread::fuse {
+
+class HeldCall;
 
 class MountedDevice final : public DeviceService {
  public:
@@ -25,8 +28,15 @@ class MountedDevice final : public DeviceService {
   void read(std::shared_ptr<HeldRead> call) override;
   void call(std::shared_ptr<HeldFileCall> call) override;
 
+  // A job for the host: from now on clients of the mount that wait in a read of an OPEN are
+  // redirected by `how`, on a helper thread, as Device::redirect_opens() has it.
+  Job redirecting_opens(std::function<bool(uint32_t thread)> how);
+
  private:
+  void answer(HeldCall& call, uint64_t number, int64_t result);
+
   Server& server_;
+  uint64_t last_call_ = 0;
   dev_t mount_ = 0;
 };
 

@@ -39,6 +39,8 @@ void add_exec(CLI::App& app, Action& action) {
   command->add_flag(
       "--watch-all", request->watch_all,
       "Numbers, lseek and ioctls as a kernel has them; all opens and reads pay for it");
+  command->add_option("--record", request->record,
+                      "Write down all that happens, for `coldread run FILE` to play it again");
   command->positionals_at_end();
   command->footer(kFooter);
   command->callback([&action, request] { action = [request] { return exec_program(*request); }; });

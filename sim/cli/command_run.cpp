@@ -12,6 +12,8 @@ namespace coldread::cli {
 namespace {
 
 constexpr const char* kFooter =
+    "A recording that `serve` or `exec --record FILE` wrote is played again step by step, and what "
+    "it\nanswers compared; a hang is one again.\n\n"
     "Without PATH: the scenarios below ./scenarios, or those installed with the program.\n\n"
     "Examples:\n"
     "  coldread run                                   everything, on the model\n"
@@ -21,6 +23,7 @@ constexpr const char* kFooter =
     "  coldread run a.json --without msg-id-cyclic    as if that had never been fixed\n"
     "  coldread run a.json --on kernel --compare      also on a real kernel: do they agree?\n"
     "  coldread run a.json --on fuse --compare        through a mount, with real processes\n"
+    "  coldread run hang.jsonl -v                     a recorded mount, call by call\n"
     "  coldread run --recorded tests/recordings       do model and recorded kernels agree?\n"
     "  coldread run --format junit > results.xml      for a CI server";
 
@@ -107,7 +110,8 @@ void add_schedule(CLI::App& command, std::optional<sim::Schedule>& schedule) {
 void add_run(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("run", "Replay scenarios on the model or a real kernel");
   auto request = std::make_shared<RunRequest>();
-  command->add_option("PATH", request->paths, "Scenario files, or directories of them");
+  command->add_option("PATH", request->paths,
+                      "Scenario files, directories of them, or recordings of mounts");
   add_choice(*command, "--on", "What runs them", request->on,
              {{"sim", Target::sim}, {"fuse", Target::fuse}, {"kernel", Target::kernel}});
   command->add_option("--kernel", request->kernel,

@@ -15,6 +15,7 @@
 #include "fuse/mount/instance.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
+#include "sim/cli/recording.h"
 
 namespace coldread::cli {
 namespace {
@@ -27,6 +28,7 @@ struct ServeRequest {
   std::string daemon;
   std::string mountpoint;
   bool direct = false;
+  std::string record;  // a file; empty: nothing is recorded
 };
 
 constexpr std::string_view kServeBlobs = "serve:";
@@ -47,8 +49,7 @@ int catch_signals() {
 
 void print_report(fuse::Instance& instance) {
   auto text = std::make_shared<std::string>();
-  fuse::Server& server = instance.server();
-  if (instance.host().call([text, &server] { *text = server.report(); }, std::chrono::seconds(5)))
+  if (instance.host().call(instance.server().reporting(text), std::chrono::seconds(5)))
     fmt::print(stderr, "{}", *text);
 }
 
@@ -67,9 +68,7 @@ void wait_for_end(fuse::Instance& instance, int signals, int ended) {
 
 int start_daemon(fuse::Instance& instance, const std::string& cache, const std::string& blobs) {
   auto error = std::make_shared<int>(-ETIMEDOUT);
-  fuse::Server& server = instance.server();
-  instance.host().call(
-      [error, &server, cache, blobs] { *error = server.serve_blobs(cache, blobs); });
+  instance.host().call(instance.server().serving_blobs(cache, blobs, error));
   if (*error == 0) return kPassed;
   fmt::print(stderr, "coldread: the built-in daemon could not bind {}: {}\n", cache,
              std::strerror(-*error));
@@ -96,9 +95,12 @@ int serve(const ServeRequest& request) {
   if (profile == nullptr)
     return complain("--kernel " + request.kernel + ": no such profile; see `coldread profiles`");
 
+  fuse::InstanceOptions options;
+  Recording recording(request.record, request.kernel, options.realtime);
+  if (!recording.error().empty()) return complain("--record " + recording.error());
+  options.tape = recording.tape();
   const int signals = catch_signals();
   const int ended = eventfd(0, EFD_CLOEXEC);
-  fuse::InstanceOptions options;
   options.profile = *profile;
   options.cache = fs::canonical(request.cache, error);
   options.mountpoint = fs::canonical(request.mountpoint, error);
@@ -129,6 +131,7 @@ int serve(const ServeRequest& request) {
     fmt::print(stderr, "coldread: the modelled kernel broke: {}\n", broken);
     result = kBrokenInvariant;
   }
+  recording.complain_of_gaps();
   return result;
 }
 
@@ -144,6 +147,8 @@ void add_serve(CLI::App& app, Action& action) {
       "--daemon", request->daemon,
       "serve:DIR starts a daemon that serves <volume>/<cookie> or <cookie> from DIR");
   command->add_flag("--direct", request->direct, kDirectHelp);
+  command->add_option("--record", request->record,
+                      "Write down all that happens, for `coldread run FILE` to play it again");
   command->add_option("MOUNTPOINT", request->mountpoint, "An empty directory")->required();
   command->footer(
       "In MOUNTPOINT: volumes/<volume>/<cookie> to read, dev/cachefiles for a daemon (it names "
@@ -152,7 +157,9 @@ void add_serve(CLI::App& app, Action& action) {
       "requests. Ends with SIGINT, SIGTERM or `coldread umount`; SIGUSR1 prints what was read.\n\n"
       "Examples:\n"
       "  coldread serve --cache /var/cache/blobs --daemon serve:/srv/blobs /mnt/blobs\n"
-      "  coldread serve --cache /tmp/cache --kernel 6.1.192 /mnt/blobs");
+      "  coldread serve --cache /tmp/cache --kernel 6.1.192 /mnt/blobs\n"
+      "  coldread serve --cache /tmp/cache --record hang.jsonl /mnt/blobs; coldread run "
+      "hang.jsonl");
   command->callback([&action, request] { action = [request] { return serve(*request); }; });
 }
 

@@ -21,6 +21,7 @@
 #include "fuse/supervisor/mounted_device.h"
 #include "fuse/supervisor/supervisor.h"
 #include "sim/cli/exit_code.h"
+#include "sim/cli/recording.h"
 
 namespace coldread::cli {
 namespace {
@@ -28,6 +29,11 @@ namespace {
 int complain(const std::string& message) {
   fmt::print(stderr, "coldread exec: {}\n", message);
   return kEnvironmentFailed;
+}
+
+int complain_of_input(const std::string& message) {
+  complain("--record " + message);
+  return kBadInput;
 }
 
 // The mountpoint: the one that was asked for, or a directory of our own.
@@ -108,7 +114,7 @@ bool redirect(fuse::Supervisor& supervisor, uint32_t thread) {
 // What has been read of each object, as `serve` tells it.
 void print_report(fuse::Server& server) {
   auto text = std::make_shared<std::string>();
-  if (server.host().call([text, &server] { *text = server.report(); }, std::chrono::seconds(5)))
+  if (server.host().call(server.reporting(text), std::chrono::seconds(5)))
     fmt::print(stderr, "{}", *text);
 }
 
@@ -126,11 +132,8 @@ int supervise(const ExecRequest& request, fuse::Server& server, const std::strin
     fmt::print(stderr, "coldread exec: {}: {}\n", request.words[0], std::strerror(error));
   }
   fuse::Supervisor supervisor(command->listener(), range, service);
-  server.host().call([&] {
-    server.device().redirect_opens([&](uint32_t thread) {
-      return fuse::offload(server.host().errands(), [&] { return redirect(supervisor, thread); });
-    });
-  });
+  server.host().call(
+      service.redirecting_opens([&](uint32_t thread) { return redirect(supervisor, thread); }));
   const int status = command->wait(signals, [&server] { print_report(server); });
   stopper.stop();  // before the supervisor ends: a fiber may be about to redirect
   if (server.broken().empty()) return status;
@@ -144,8 +147,11 @@ int exec_program(const ExecRequest& request) {
   const fuse::KeptSignals signals;  // before there are other threads
   const Mountpoint mountpoint(request.mountpoint);
   if (mountpoint.path().empty()) return complain("no temporary directory");
-  Stopper stopper;
   fuse::InstanceOptions options;
+  Recording recording(request.record, request.kernel, options.realtime);
+  if (!recording.error().empty()) return complain_of_input(recording.error());
+  Stopper stopper;
+  options.tape = recording.tape();
   options.profile = *find_profile(request.kernel);
   options.cache = "/";  // the daemon says where below
   options.mountpoint = mountpoint.path();
@@ -163,6 +169,7 @@ int exec_program(const ExecRequest& request) {
   stopper.look_after(server);
   const int status = supervise(request, server, mountpoint.path(), signals, stopper);
   stopper.stop();  // before the instance ends
+  recording.complain_of_gaps();
   return status;
 }
 

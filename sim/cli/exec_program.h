@@ -14,6 +14,7 @@ struct ExecRequest {
   bool watch_all = false;  // fuse::kWatchAll
   bool direct = false;     // the cache with O_DIRECT
   std::string mountpoint;  // an existing directory; empty: a temporary one
+  std::string record;      // a file that is written; empty: nothing is recorded
 };
 
 // Prints what is wrong, if anything, to standard error; the exit code. Once in a process that has

@@ -9,6 +9,7 @@
 #include "sim/cli/agreement.h"
 #include "sim/cli/find_scenarios.h"
 #include "sim/cli/record_text.h"
+#include "sim/cli/replay_recording.h"
 
 namespace coldread::cli {
 namespace {
@@ -85,6 +86,7 @@ scenario::LoadOptions load_options() {
 
 void execute(RunContext& context, const std::string& path, const OnLine& on_line,
              const OnOutcome& on_outcome) {
+  if (is_recording(path)) return on_outcome(replay_recording(context, path, on_line));
   const Result<scenario::Scenario> scenario = scenario::load_file(path, load_options());
   if (!scenario) return on_outcome(without_run(path, "", Verdict::bad_input, scenario.error()));
 
