@@ -55,7 +55,6 @@ void read_line(const Json& line, Request& request, std::string* caller) {
 
 // What handlers take for granted.
 bool is_sound(Request& request) {
-  constexpr size_t kLargest = size_t{64} << 20;  // bytes
   const bool writes = request.handler == &Node::write;
   if (!writes && request.handler != &Node::read && request.handler != &Node::readdir) return true;
   if (request.size > kLargest || request.offset < 0) return false;

@@ -57,7 +57,6 @@ Json bytes_json(std::span<const std::byte> bytes, Contents contents) {
 }
 
 bool bytes_length(const Json& json, size_t* length) {
-  constexpr size_t kMost = size_t{1} << 30;
   if (const std::string* text = string_in(json, "text")) {
     *length = text->size();
   } else if (const std::string* hex = string_in(json, "hex")) {
@@ -67,7 +66,7 @@ bool bytes_length(const Json& json, size_t* length) {
     if (found == json.end() || !found->is_number_unsigned()) return false;
     *length = found->get<size_t>();
   }
-  return *length <= kMost;
+  return *length <= kLargest;
 }
 
 void restore_bytes(const Json& json, std::span<std::byte> bytes) {

@@ -139,7 +139,8 @@ std::string members_of(const Json& object);
 // {"length": N, "fill": BYTE} or {"length": N, "sha256": ...}.
 inline constexpr size_t kWhole = 4096;
 Json bytes_json(std::span<const std::byte> bytes, Contents contents);
-// How many bytes it stands for; false if it is none of these.
+// How many bytes it stands for; false if it is none of these, or they are more than kLargest.
+inline constexpr size_t kLargest = size_t{16} << 20;
 bool bytes_length(const Json& json, size_t* length);
 // As far as they are known, else zeros.
 void restore_bytes(const Json& json, std::span<std::byte> bytes);
