@@ -9,7 +9,7 @@
 
 namespace coldread::fuse {
 
-constexpr uint32_t kLargest = 3;
+constexpr uint32_t kLargestState = 3;
 
 void ErrorInjection::open(Request& request) {
   request.open({0, FOPEN_DIRECT_IO});
@@ -20,7 +20,7 @@ void ErrorInjection::write(Request& request) {
   const char* const end = text + request.size;
   uint32_t errors = 0;
   const auto [rest, failed] = std::from_chars(text, end, errors);
-  if (failed != std::errc() || (rest != end && *rest != '\n') || errors > kLargest) {
+  if (failed != std::errc() || (rest != end && *rest != '\n') || errors > kLargestState) {
     request.error(EINVAL);
     return;
   }

@@ -228,7 +228,6 @@ TEST_F(RecordedSession, AHangOfAKilledServer) {
   daemon->answer_open(daemon->wait_for_message(), 8192);
   EXPECT_EQ(daemon->wait_for_message().opcode, player::kOpRead);
   kill(reader, SIGKILL);
-  while (read_file(at("mount/requests")).find("delivered") == std::string::npos) usleep(1000);
   kill(server, SIGKILL);
   EXPECT_TRUE(WIFSIGNALED(status_of(server)));
   status_of(reader);
