@@ -103,7 +103,8 @@ void Playback::malformed(std::string why) {
 
 // --- what the model says ------------------------------------------------------------------------
 
-void Playback::say(Json line) {
+void Playback::say(const Json& said) {
+  Json line = said;
   const Json* recorded = next();
   if (recorded == nullptr) return find(Finding::Kind::ran_out, {});
   accept_contents(line, *recorded);

@@ -62,7 +62,7 @@ class Playback final : public Tape {
   std::function<void(const Json& line)> on_say;
   std::function<void(std::string_view line)> on_trace;
 
-  void say(Json line) override;
+  void say(const Json& said) override;
   void errand_begins(Errand& errand) override;
   void turn_ends() override;
   void traced(std::string_view line) override;

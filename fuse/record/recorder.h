@@ -32,7 +32,7 @@ class Recorder final : public Tape {
   // The errno of the first write that failed; everything after it is missing.
   int trouble() const { return error_; }
 
-  void say(Json line) override { write(line); }
+  void say(const Json& line) override { write(line); }
   void enters(uint64_t step, TimeNs at, std::string_view text) override;
   void errand_begins(Errand& errand) override;
   void turn_ends() override;

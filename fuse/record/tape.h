@@ -8,7 +8,7 @@
 // A recording is a file of JSON objects, one a line, in exactly the order in which things happened:
 //
 //   {"coldread":"recording", "version":1, "kernel":...}   first
-//   {"in":KIND, "step":N, "at":NS, ...}      something entered when the scheduler had taken N
+//   {"step":N, "at":NS, "in":KIND, ...}      something entered when the scheduler had taken N
 //   steps,
 //                                            NS nanoseconds after the start; all that enters at one
 //                                            step does so before anybody runs
@@ -96,7 +96,7 @@ class Tape {
   };
 
   // Somebody is answered. Only if on().
-  virtual void say(Json) {}
+  virtual void say(const Json&) {}
 
   // --- for the host ---
 
