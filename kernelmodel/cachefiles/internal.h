@@ -17,6 +17,7 @@
 #include <map>
 #include <memory_resource>
 #include <string>
+#include <unordered_map>
 
 #include "kernelmodel/cachefiles/uapi.h"
 #include "kernelmodel/fscache/fscache.h"
@@ -215,7 +216,7 @@ struct cachefiles_state {
   Pool<cachefiles_ondemand_info> info_pool;
   Pool<cachefiles_req> req_pool;
   Pool<cred> cred_pool;
-  std::pmr::map<InodeNumber, inode_state> inodes;
+  std::pmr::unordered_map<InodeNumber, inode_state> inodes;  // looked up in, never gone through
   Mutex rename_mutex;  // s_vfs_rename_mutex of the file system
   bool open = false;   // cachefiles_open: the device is in use
   AtomicCount object_debug_id;

@@ -24,12 +24,20 @@ bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber in
   return can_use;
 }
 
-void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode) {
-  cachefiles_inode(k, inode).kernel_file = false;
+namespace {
+
+void unmark_locked(Kernel& k, ObjectHandle object, InodeNumber inode, inode_state& state) {
+  state.kernel_file = false;
   if (k.trace.enabled()) {
     trace_emit(k, "cachefiles_mark_inactive", "o=%08x B=%lx", object ? object->debug_id : 0,
                static_cast<unsigned long>(inode));
   }
+}
+
+}  // namespace
+
+void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode) {
+  unmark_locked(k, object, inode, cachefiles_inode(k, inode));
 }
 
 namespace {
@@ -43,10 +51,10 @@ bool mark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode) {
 }
 
 void do_unmark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode) {
-  Mutex& rwsem = cachefiles_inode(k, inode).rwsem;
-  rwsem.lock();
-  cachefiles_unmark_inode_locked(k, object, inode);
-  rwsem.unlock();
+  inode_state& state = cachefiles_inode(k, inode);
+  state.rwsem.lock();
+  unmark_locked(k, object, inode, state);
+  state.rwsem.unlock();
 }
 
 void trace_lookup(Kernel& k, ObjectHandle object, InodeNumber dir, InodeNumber found, int error) {

@@ -265,7 +265,7 @@ int64_t sys_poll(Kernel& kernel, int fd, uint32_t events, TimeNs deadline) {
     }
     if (deadline == 0 || scheduler.now() >= deadline) break;
     if (queue != nullptr && entry.woken()) continue;
-    const WaitReason reason{"poll", file->ops->name, true, false, true};
+    const WaitReason reason{"poll", file->ops->name, true, false, true, queue};
     if (deadline == kForever) {
       scheduler.block(reason);
     } else {

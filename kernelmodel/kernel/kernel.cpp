@@ -61,8 +61,9 @@ void signal_wake_up(Kernel& kernel, Task& task) {
 }
 
 void cpu_relax(Kernel& kernel) {
-  kernel.scheduler.block_until({"cpu_relax", "another CPU", false, false},
-                               kernel.scheduler.now() + 1);
+  kernel.scheduler.block_until(
+      {.kind = "cpu_relax", .name = "another CPU", .object = kernel.scheduler.current()},
+      kernel.scheduler.now() + 1);
 }
 
 bool warn_on(Kernel& kernel, bool condition, std::string_view text) {

@@ -13,7 +13,7 @@ bool Mutex::try_lock() {
 void Mutex::wait() {
   Waiter waiter(scheduler_.current());
   wait_for_turn(scheduler_, waiters_, waiter,
-                WaitReason{.kind = "mutex", .name = lock_class_name(class_)});
+                WaitReason{.kind = "mutex", .name = lock_class_name(class_), .object = this});
 }
 
 }  // namespace coldread

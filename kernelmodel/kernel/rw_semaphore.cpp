@@ -23,7 +23,8 @@ void RwSemaphore::wait(bool exclusive) {
   waiter.exclusive = exclusive;
   wait_for_turn(scheduler_, waiters_, waiter,
                 WaitReason{.kind = exclusive ? "rwsem (write)" : "rwsem (read)",
-                           .name = lock_class_name(class_)});
+                           .name = lock_class_name(class_),
+                           .object = this});
 }
 
 // It is free and somebody waits: to the first writer, or to all readers in front of the next one.

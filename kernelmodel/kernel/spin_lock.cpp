@@ -19,7 +19,7 @@ void SpinLock::wait() {
   const uint8_t held = std::exchange(self.spin_count, uint8_t{0});
   Waiter waiter(&self);
   wait_for_turn(scheduler_, waiters_, waiter,
-                WaitReason{.kind = "spin lock", .name = lock_class_name(class_)});
+                WaitReason{.kind = "spin lock", .name = lock_class_name(class_), .object = this});
   self.spin_count = held;
 }
 

@@ -17,7 +17,7 @@ void WaitQueue::remove(Entry& entry) {
 }
 
 void WaitQueue::sleep(bool killable, TimeNs deadline) {
-  const WaitReason reason{.kind = kind_, .name = name_, .killable = killable};
+  const WaitReason reason{.kind = kind_, .name = name_, .killable = killable, .object = this};
   if (deadline == kNever)
     scheduler_.block(reason);
   else

@@ -106,7 +106,8 @@ void WorkQueue::wait_until_over(Work& work) {
 
 void WorkQueue::wait_for_run(WaitList& flushers) {
   Waiter waiter(scheduler_.current());
-  wait_for_turn(scheduler_, flushers, waiter, WaitReason{.kind = "flush_work", .name = name_});
+  wait_for_turn(scheduler_, flushers, waiter,
+                WaitReason{.kind = "flush_work", .name = name_, .object = this});
 }
 
 void WorkQueue::release(WaitList& flushers) {
@@ -137,6 +138,7 @@ void WorkQueue::kick() {
         self.queue.worker_loop(self);
       },
       worker);
+  worker->task->waiting.object = this;  // it begins with a look at the queue
 }
 
 void WorkQueue::worker_loop(work_queue::Worker& worker) {
@@ -158,7 +160,8 @@ void WorkQueue::worker_loop(work_queue::Worker& worker) {
 
 void WorkQueue::wait_for_work(work_queue::Worker& worker) {
   worker.next_idle = std::exchange(idle_, &worker);
-  while (!worker.called) scheduler_.block(WaitReason{.kind = "work", .name = name_, .idle = true});
+  while (!worker.called)
+    scheduler_.block(WaitReason{.kind = "work", .name = name_, .idle = true, .object = this});
   worker.called = false;
   starting_ = false;
 }

@@ -31,6 +31,8 @@ struct WaitReason {
   bool killable = false;       // a fatal signal ends the wait (TASK_KILLABLE)
   bool idle = false;           // a worker without work: never counted as hung
   bool interruptible = false;  // any signal ends the wait (TASK_INTERRUPTIBLE)
+  // What the task touches first when the wait is over, as for preemption_point(); null: not known.
+  const void* object = nullptr;
 };
 
 struct files_struct;  // a process' open files (kernelmodel/kernel/file.h)
@@ -45,7 +47,7 @@ struct Task {
   bool kthread = false;           // a kernel worker: cannot be killed
   bool fatal_signal = false;      // SIGKILL is pending (fatal_signal_pending())
   bool signal_pending = false;    // one that is handled; cleared on the way back to user space
-  WaitReason waiting;             // valid while state == waiting
+  WaitReason waiting;             // the latest wait; it lasts while state == waiting
   files_struct* files = nullptr;  // shared by the tasks of one process; null: a kernel thread
   bool capable = true;            // it has CAP_SYS_ADMIN
   uint64_t cwd = 0;               // working directory: an inode of the backing store

@@ -6,6 +6,7 @@
 
 #include "sim/cli/bugs_text.h"
 #include "sim/cli/execute.h"
+#include "sim/cli/find_scenarios.h"
 #include "sim/player/check.h"
 
 namespace coldread::cli {
@@ -22,6 +23,7 @@ std::vector<Bug> read_bugs() {
     bug.kind = entry.at("kind");
     bug.shows = entry.at("shows");
     bug.race = entry.value("race", false);
+    bug.search = search_named(entry.value("found_by", "pos"));
     bug.profiles = entry.at("in");
     bug.scenario = entry.value("scenario", "bugs/" + bug.id + ".json");
     bug.fix = find_change(bug.id);
@@ -31,17 +33,6 @@ std::vector<Bug> read_bugs() {
 
 bool has_bug(const Bug& bug, std::string_view profile) {
   return std::find(bug.profiles.begin(), bug.profiles.end(), profile) != bug.profiles.end();
-}
-
-player::Transcript play(const scenario::Scenario& scenario, const Profile& profile,
-                        sim::Strategy strategy, uint64_t seed) {
-  sim::RunOptions options;
-  options.profile = profile.name;
-  options.changed_profile = &profile;
-  options.strategy = strategy;
-  options.seed = seed;
-  options.history = 0;
-  return sim::run(scenario, options).transcript;
 }
 
 bool shows(const Bug& bug, const scenario::Scenario& scenario, std::string_view sound,
@@ -56,6 +47,17 @@ bool shows(const Bug& bug, const scenario::Scenario& scenario, std::string_view 
 }
 
 }  // namespace
+
+sim::Search search_named(const std::string& name) {
+  for (const sim::Search search : {sim::Search::pct, sim::Search::pos})
+    if (name == sim::search_name(search)) return search;
+  return sim::Search::random;
+}
+
+Result<std::string> scenarios_of_bugs(const std::string& directory) {
+  if (directory.empty()) return default_scenarios();
+  return directory;
+}
 
 const std::vector<Bug>& all_bugs() {
   static const std::vector<Bug>& bugs = *new std::vector<Bug>(read_bugs());
@@ -87,29 +89,53 @@ Result<scenario::Scenario> load_bug_scenario(const std::string& directory, const
   return scenario::load_file(directory + "/" + bug.scenario, load_options());
 }
 
+namespace {
+
+sim::ExploreOptions explore_options(const Profile& profile, const HuntOptions& hunt) {
+  sim::ExploreOptions options;
+  options.profile = profile;
+  options.search = hunt.search;
+  options.seed = hunt.first_seed;
+  options.schedules = hunt.limit;
+  return options;
+}
+
+}  // namespace
+
 Hunt hunt(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
-          std::string_view sound, uint64_t limit, uint64_t first_seed) {
+          std::string_view sound, const HuntOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   Hunt result;
-  while (!result.found && result.schedules < limit && (bug.race || result.schedules == 0)) {
-    result.strategy = result.schedules == 0 ? sim::Strategy::fifo : sim::Strategy::random;
-    result.seed = first_seed + result.schedules;
-    result.found =
-        shows(bug, scenario, sound, play(scenario, profile, result.strategy, result.seed));
-    result.schedules++;
+  if (!bug.race) {
+    result = {shows(bug, scenario, sound, sim::replay(scenario, profile, {})), "fifo", 1,
+              options.first_seed, 0};
+  } else {
+    sim::ExploreOptions exploring = explore_options(profile, options);
+    exploring.is_expected = [&](const player::RunReport& report) {
+      return report.kind != bug.shows;
+    };
+    const sim::ExploreResult explored = sim::explore(scenario, exploring);
+    const auto found = std::find_if(explored.findings.begin(), explored.findings.end(),
+                                    [](const auto& finding) { return !finding.expected; });
+    result = {found != explored.findings.end(), sim::search_name(options.search),
+              explored.schedules, options.first_seed + explored.schedules - 1, 0};
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
 
 bool silent(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
-            uint64_t schedules, uint64_t first_seed) {
-  for (uint64_t i = 0; i < (bug.race ? schedules : 1); i++) {
-    const sim::Strategy strategy = i == 0 ? sim::Strategy::fifo : sim::Strategy::random;
-    const player::Transcript transcript = play(scenario, profile, strategy, first_seed + i);
-    if (!player::verify(scenario, std::string(profile.name), transcript).empty()) return false;
-  }
-  return true;
+            const HuntOptions& options) {
+  const std::string name(profile.name);
+  const auto as_expected = [&](const sim::Schedule& schedule) {
+    return player::verify(scenario, name, sim::replay(scenario, profile, schedule)).empty();
+  };
+  if (!bug.race) return as_expected({});
+  sim::ExploreOptions exploring = explore_options(profile, options);
+  exploring.keep_going = true;
+  const sim::ExploreResult explored = sim::explore(scenario, exploring);
+  return std::all_of(explored.outcomes.begin(), explored.outcomes.end(),
+                     [&](const auto& outcome) { return as_expected(outcome.second.schedule); });
 }
 
 }  // namespace coldread::cli

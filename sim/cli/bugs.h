@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "kernelmodel/profile.h"
-#include "sim/machine/run.h"
+#include "sim/explore/explore.h"
 #include "sim/result.h"
 #include "sim/scenario/scenario.h"
 
@@ -22,10 +22,11 @@ struct Bug {
   std::string kind;  // "bug", "change" (of behaviour, no mistake), "unfixed"
   // How it shows: a report's kind, or "wrong-answer": other answers than a kernel without it gives.
   std::string shows;
-  bool race = false;                  // only some interleavings show it
-  std::vector<std::string> profiles;  // that have it, oldest first
-  std::string scenario;               // below the directory of scenarios
-  const ChangeInfo* fix = nullptr;    // null: unfixed
+  bool race = false;                      // only some interleavings show it
+  sim::Search search = sim::Search::pos;  // race: the strategy that finds it soonest
+  std::vector<std::string> profiles;      // that have it, oldest first
+  std::string scenario;                   // below the directory of scenarios
+  const ChangeInfo* fix = nullptr;        // null: unfixed
 };
 
 // In the order in which they were fixed; the unfixed ones last.
@@ -37,25 +38,36 @@ const Bug* find_bug(std::string_view id);  // null: no such bug
 const Profile& profile_with(const Bug& bug);
 const Profile* profile_without(const Bug& bug);
 
+// random, pct or pos; anything else: random.
+sim::Search search_named(const std::string& name);
+
+// Where their scenarios are: `directory`, or if that is empty the project's.
+Result<std::string> scenarios_of_bugs(const std::string& directory);
 Result<scenario::Scenario> load_bug_scenario(const std::string& directory, const Bug& bug);
 
 struct Hunt {
   bool found = false;
-  sim::Strategy strategy = sim::Strategy::fifo;  // that found it, or the last one tried
-  uint64_t schedules = 0;                        // tried, with the one that found it
-  uint64_t seed = 0;                             // of that one
+  std::string strategy;    // that found it, or the last one tried: "fifo", "pct" ...
+  uint64_t schedules = 0;  // tried, with the one that found it
+  uint64_t seed = 0;       // of that one
   double seconds = 0;
 };
 
-// Plays the scenario in `profile` until the bug shows: first in, first out, and if it is a race
-// then with random seeds from `first_seed` on, at most `limit` schedules in all. `sound` is the
-// name of a profile that has not got the bug: its answers are the right ones. Empty: all have it,
-// and it shows if all goes as the scenario says.
+struct HuntOptions {
+  sim::Search search = sim::Search::pos;  // of a race; not dfs
+  uint64_t limit = 10'000;                // schedules
+  uint64_t first_seed = 1;
+};
+
+// Plays the scenario in `profile` until the bug shows: if it is none that takes a race, first in,
+// first out; else with seeds from the first on, at most `limit` schedules. `sound` is the name of a
+// profile that has not got the bug: its answers are the right ones. Empty: all have it, and it
+// shows if all goes as the scenario says.
 Hunt hunt(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
-          std::string_view sound, uint64_t limit, uint64_t first_seed = 1);
+          std::string_view sound, const HuntOptions& options);
 
 // Plays as many schedules where the bug is not: true if each is as the scenario expects it there.
 bool silent(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
-            uint64_t schedules, uint64_t first_seed = 1);
+            const HuntOptions& options);
 
 }  // namespace coldread::cli

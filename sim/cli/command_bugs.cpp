@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/cli/bugs.h"
+#include "sim/cli/bugs_table.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
 #include "sim/cli/find_scenarios.h"
@@ -22,6 +23,8 @@ struct BugsRequest {
   std::string directory;         // of scenarios; empty: the project's
   std::string format = "text";
   bool run = false;
+  bool table = false;
+  std::string strategy;  // empty: the one that the catalogue names
   uint64_t schedules = 10'000;
   uint64_t seed = kDefaultSeed;
 };
@@ -80,10 +83,12 @@ Found look_for(const BugsRequest& request, const Bug& bug, const scenario::Scena
   const Profile* without = profile_without(bug);
   const std::string_view sound = without == nullptr ? "" : without->name;
   Found found;
-  found.hunt = hunt(bug, scenario, with, sound, request.schedules, request.seed);
+  HuntOptions options{bug.search, request.schedules, request.seed};
+  if (!request.strategy.empty()) options.search = search_named(request.strategy);
+  found.hunt = hunt(bug, scenario, with, sound, options);
   if (without != nullptr) {
-    const uint64_t schedules = std::max(found.hunt.schedules, kSilentSchedules);
-    found.silent = silent(bug, scenario, *without, schedules, request.seed);
+    options.limit = std::max(found.hunt.schedules, kSilentSchedules);
+    found.silent = silent(bug, scenario, *without, options);
   }
   return found;
 }
@@ -95,7 +100,7 @@ Json run_json(const Bug& bug, const Found& found) {
           {"found", found.hunt.found},
           {"silent_in", without == nullptr ? "" : without->name},
           {"silent", found.silent},
-          {"strategy", strategy_name(found.hunt.strategy)},
+          {"strategy", found.hunt.strategy},
           {"schedules", found.hunt.schedules},
           {"seconds", found.hunt.seconds},
           {"seed", found.hunt.seed}};
@@ -104,26 +109,21 @@ Json run_json(const Bug& bug, const Found& found) {
 void print_run(const Bug& bug, const Found& found) {
   const Hunt& hunt = found.hunt;
   fmt::print("{:<6} {:<34} {:<8} {}, {} schedule{}, seed {}, {:.3f} s{}\n",
-             hunt.found ? "found" : "MISSED", bug.id, profile_with(bug).name,
-             strategy_name(hunt.strategy), hunt.schedules, hunt.schedules == 1 ? "" : "s",
-             hunt.seed, hunt.seconds,
+             hunt.found ? "found" : "MISSED", bug.id, profile_with(bug).name, hunt.strategy,
+             hunt.schedules, hunt.schedules == 1 ? "" : "s", hunt.seed, hunt.seconds,
              found.silent ? "" : fmt::format(", NOT SILENT in {}", profile_without(bug)->name));
 }
 
 int run(const BugsRequest& request) {
-  std::string directory = request.directory;
-  if (directory.empty()) {
-    const Result<std::string> usual = default_scenarios();
-    if (!usual) {
-      fmt::print(stderr, "coldread: {}\n", usual.error());
-      return kBadInput;
-    }
-    directory = *usual;
+  const Result<std::string> directory = scenarios_of_bugs(request.directory);
+  if (!directory) {
+    fmt::print(stderr, "coldread: {}\n", directory.error());
+    return kBadInput;
   }
   Json out = Json::array();
   bool good = true;
   for (const Bug* bug : chosen(request)) {
-    const Result<scenario::Scenario> scenario = load_bug_scenario(directory, *bug);
+    const Result<scenario::Scenario> scenario = load_bug_scenario(*directory, *bug);
     if (!scenario) {
       fmt::print(stderr, "coldread: {}\n", scenario.error());
       return kBadInput;
@@ -155,6 +155,11 @@ void add_bugs(CLI::App& app, Action& action) {
       ->add_option("--schedules", request->schedules, "How many interleavings of a race are tried")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
       ->capture_default_str();
+  command->add_option("--strategy", request->strategy, "random, pct or pos for all")
+      ->check(CLI::IsMember({"random", "pct", "pos"}))
+      ->default_str("what finds each soonest");
+  command->add_flag("--table", request->table,
+                    "How many schedules each strategy needs to find each race: medians of 20");
   command->add_option("--seed", request->seed, "The first of the random ones")
       ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
       ->capture_default_str();
@@ -163,14 +168,17 @@ void add_bugs(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->footer(
-      "A race is looked for first in, first out, then at random. Exit code 1: one was not found,\n"
-      "or was found where it is not.\n\n"
+      "Exit code 1: one was not found, or was found where it is not.\n\n"
       "Examples:\n"
       "  coldread bugs\n"
       "  coldread bugs --run\n"
+      "  coldread bugs --table\n"
       "  coldread bugs --run poll-lock --seed 1000 --format json");
   command->callback([&action, request] {
-    action = [request] { return request->run ? run(*request) : list(*request); };
+    action = [request] {
+      if (request->table) return bugs_table(chosen(*request), request->directory, request->format);
+      return request->run ? run(*request) : list(*request);
+    };
   });
 }
 

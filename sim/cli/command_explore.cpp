@@ -69,7 +69,14 @@ void add_explore(CLI::App& app, Action& action) {
       ->default_str("one per CPU");
   add_shard(*command, *request);
   command->add_flag("--keep-going", request->keep_going, "Do not end with the first finding");
-  command->add_flag("--outcomes", request->outcomes, "List what came out, and how often");
+  command->add_flag("--outcomes", request->outcomes,
+                    "List what came out, how often, and how to see it");
+  command->add_flag("--daemon-choices", request->daemon_choices,
+                    "Ready-made daemons (serve) also answer late, twice, never, or crash");
+  command->add_flag("--check", request->check,
+                    "Play each schedule twice, once on a fresh machine, and compare every state");
+  command->add_option("--save", request->save,
+                      "Write the first finding to FILE, for `shrink`, `replay` and other people");
   command->add_option("--format", request->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();

@@ -126,6 +126,8 @@ void add_run(CLI::App& app, Action& action) {
   add_choice(*command, "--strategy", "Who runs next on the model", request->strategy,
              {{"fifo", sim::Strategy::fifo}, {"random", sim::Strategy::random}});
   add_schedule(*command, request->schedule);
+  command->add_flag("--daemon-choices", request->daemon_choices,
+                    "The schedule is one in which ready-made daemons misbehave");
   add_choice(*command, "--format", "Of the results", request->format,
              {{"text", Format::text}, {"json", Format::json}, {"junit", Format::junit}});
   command->add_option("--jobs", request->jobs, "Files at once; the output is the same")

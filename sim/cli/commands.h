@@ -16,6 +16,8 @@ constexpr const char* kDirectHelp =
 
 void add_run(CLI::App& app, Action& action);
 void add_explore(CLI::App& app, Action& action);
+void add_shrink(CLI::App& app, Action& action);
+void add_replay(CLI::App& app, Action& action);
 void add_record(CLI::App& app, Action& action);
 void add_profiles(CLI::App& app, Action& action);
 void add_bugs(CLI::App& app, Action& action);

@@ -131,6 +131,7 @@ void execute_on_sim(const RunContext& context, const scenario::Scenario& scenari
   options.strategy = request.strategy;
   options.seed = request.seed;
   options.history = kLastEvents;
+  options.daemon_choices = request.daemon_choices;
   std::optional<sim::ReplayStrategy> schedule;
   if (request.schedule) options.scheduling = &schedule.emplace(*request.schedule);
   if (!request.trace.empty()) {

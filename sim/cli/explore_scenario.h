@@ -21,6 +21,9 @@ struct ExploreRequest {
   uint64_t shards = 1;
   bool keep_going = false;
   bool outcomes = false;
+  bool daemon_choices = false;
+  bool check = false;
+  std::string save;  // file for the first finding; empty: none
   std::string format = "text";
 };
 

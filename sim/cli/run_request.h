@@ -27,6 +27,7 @@ struct RunRequest {
   uint64_t seed = kDefaultSeed;
   sim::Strategy strategy = sim::Strategy::fifo;
   std::optional<sim::Schedule> schedule;  // instead of strategy and seed
+  bool daemon_choices = false;            // of it
   Format format = Format::text;
   unsigned jobs = 0;        // files at once; 0: as many as make sense here
   std::string filter;       // empty: everything

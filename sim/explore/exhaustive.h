@@ -1,13 +1,16 @@
 // All interleavings of a scenario, one run after the other: depth-first search by replay.
 //
-// Without a bound on preemptions it leaves out, by sleep sets (Godefroid, 1996), interleavings that
-// differ only in the order of steps on different objects; a step whose object is not known, because
-// its task was just woken, counts as touching everything. With a bound every interleaving within it
-// is run, since leaving some out could lose others.
+// Without a bound on preemptions it leaves out interleavings that differ only in the order of steps
+// on different objects: dynamic partial-order reduction (Flanagan and Godefroid, 2005: a decision
+// gets another choice only when a later step turns out to meet what was chosen) with sleep sets
+// (Godefroid, 1996). A step touches the object its preemption point names; one that follows a wait,
+// what was waited for (WaitReason::object); one of which neither is known, everything. With a bound
+// every interleaving within it is run, since leaving some out could lose others.
 //
 // Thread rules: one thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -27,8 +30,6 @@ class ExhaustiveSearch {
   DecidingStrategy& strategy() { return *run_; }
   // The run added nothing: each of its choices was already known not to matter.
   bool redundant() const { return redundant_; }
-  // Decisions that are still to be tried, at most; what is left, roughly.
-  size_t open_decisions() const;
 
  private:
   class Run;
@@ -40,28 +41,51 @@ class ExhaustiveSearch {
     bool has_current = false;     // it can go on
     size_t chosen = 0;
     std::vector<bool> done;          // tried
+    std::vector<bool> wanted;        // to be tried
     std::vector<uint32_t> sleeping;  // need not be tried
     unsigned preemptions = 0;        // before this decision
   };
+  // How many decisions, by task, happened before, each at the index it has in nodes_ plus one.
+  using Clock = std::vector<size_t>;
+  // The latest step on an object: its decision, whose it was, and all that happened before it.
+  struct Access {
+    size_t decision = 0;
+    uint32_t task = 0;
+    Clock clock;
+  };
+  struct TaskState {
+    const void* object = nullptr;  // what its next step touches; null: not known
+    bool runnable = false;         // at the latest decision
+    Clock clock;
+  };
 
   size_t decide(const Task* current, const void* object, const RunQueue& runnable);
+  size_t decide_among(size_t count);
+  unsigned preemptions_so_far() const;
   bool may_choose(const Node& node, size_t choice) const;
   std::optional<size_t> first_choice(const Node& node) const;
   Node make_node(const Task* current, const RunQueue& runnable) const;
-  void note_objects(const Task* current, const void* object);
-  const void* object_of(uint32_t pid) const;
+  TaskState& task(uint32_t pid);
+  void note_tasks(const Task* current, const void* object, const RunQueue& runnable);
+  void note_task(const Task& task, bool runs, const void* object);
+  void find_races(const Node& node);
+  void find_race(uint32_t pid, const Access& access);
+  void want_conflicting(Node& node);
+  void take_step(const Node& node);
   bool independent(uint32_t left, uint32_t right) const;
 
   const std::optional<unsigned> preemptions_;
   std::unique_ptr<DecidingStrategy> run_;
   std::vector<Node> nodes_;
-  size_t depth_ = 0;  // decisions taken in this run
-  bool redundant_ = false;
   bool any_run_ = false;
-  // What each task's next step touches, by pid, in this run; null: not known.
-  std::vector<const void*> objects_;
-  // Sleeping at the decision that comes next.
-  std::vector<uint32_t> sleeping_;
+
+  // Of this run.
+  size_t depth_ = 0;  // decisions taken
+  bool redundant_ = false;
+  uint32_t runner_ = 0;  // whom the latest decision chose
+  std::vector<TaskState> tasks_;
+  std::map<const void*, Access> accesses_;  // looked up in, never gone through but for all of it
+  std::vector<uint32_t> sleeping_;          // at the decision that comes next
 };
 
 }  // namespace coldread::sim

@@ -55,8 +55,20 @@ Result<Schedule> parse_schedule(std::string_view text) {
 size_t DecidingStrategy::ask(const Task* current, const void* object, const RunQueue& runnable) {
   const size_t usual = ordinary(current, runnable);
   if (!active_) return usual;
+  if (decisions_ >= kFairFrom) [[unlikely]]
+    return 0;
   const size_t choice = decide(current, object, runnable);
-  if (choice != usual) schedule_[decisions_] = static_cast<uint32_t>(choice);
+  if (choice != usual && keeps_schedule_) schedule_[decisions_] = static_cast<uint32_t>(choice);
+  if (watch_ != nullptr)
+    watch_->decided(current, object, choice == runnable.size() ? *current : runnable[choice]);
+  decisions_++;
+  return choice;
+}
+
+size_t DecidingStrategy::choose(size_t count) {
+  if (!active_ || decisions_ >= kFairFrom) return 0;
+  const size_t choice = decide_among(count);
+  if (choice != 0 && keeps_schedule_) schedule_[decisions_] = static_cast<uint32_t>(choice);
   decisions_++;
   return choice;
 }
@@ -76,6 +88,11 @@ size_t ReplayStrategy::decide(const Task* current, const void*, const RunQueue& 
   const size_t choices = runnable.size() + (current != nullptr ? 1 : 0);
   if (wanted == wanted_.end() || wanted->second >= choices) return ordinary(current, runnable);
   return wanted->second;
+}
+
+size_t ReplayStrategy::decide_among(size_t count) {
+  const auto wanted = wanted_.find(decisions());
+  return wanted == wanted_.end() || wanted->second >= count ? 0 : wanted->second;
 }
 
 }  // namespace coldread::sim

@@ -2,7 +2,8 @@
 //
 // At every decision one of the tasks that can go on does. The ordinary one is the running task, or,
 // if that has stopped, the one that waits longest; a schedule lists all other choices, each with
-// the number of its decision, counted from the end of the scenario's setup. So the empty schedule
+// the number of its decision, counted from the end of the scenario's setup; ready-made daemons
+// that choose how to behave take decisions too. So the empty schedule
 // is first-in-first-out, and what is left out of a schedule makes it simpler.
 #pragma once
 
@@ -24,27 +25,48 @@ std::string schedule_text(const Schedule& schedule);
 // The inverse. The error says what was expected.
 Result<Schedule> parse_schedule(std::string_view text);
 
+// Told of every decision.
+class DecisionWatch {
+ public:
+  // `current` (null: it has stopped) is about to touch `object`; `chosen` goes on.
+  virtual void decided(const Task* current, const void* object, const Task& chosen) = 0;
+
+ protected:
+  ~DecisionWatch() = default;
+};
+
 // What exploring strategies have in common: first-in-first-out until the setup is done, then one
-// question for every decision; keeps what was chosen.
+// question for every decision; keeps what was chosen. A run that goes on for long is decided fairly
+// from then on, each task in turn, so that it only goes on for ever if nothing else would end it.
 class DecidingStrategy : public SchedulingStrategy {
  public:
   bool preemptive() const final { return true; }
   void setup_done() final { active_ = true; }
   size_t next(const RunQueue& runnable) final;
   size_t preempt(const Task& current, const void* object, const RunQueue& runnable) final;
+  size_t choose(size_t count) final;
 
+  static constexpr uint64_t kFairFrom = 50'000;  // decisions
+
+  bool begun() const { return active_; }  // the setup is done
   const Schedule& schedule() const { return schedule_; }
   uint64_t decisions() const { return decisions_; }
+
+  void keep_schedule() { keeps_schedule_ = true; }  // else schedule() stays empty
+  void watch(DecisionWatch* watch) { watch_ = watch; }
 
  protected:
   // The index in `runnable`, or runnable.size() for `current` to go on, which is null if it has
   // stopped. `object` is what it is about to touch.
   virtual size_t decide(const Task* current, const void* object, const RunQueue& runnable) = 0;
+  virtual size_t decide_among(size_t count) = 0;
 
  private:
   size_t ask(const Task* current, const void* object, const RunQueue& runnable);
 
   bool active_ = false;
+  bool keeps_schedule_ = false;
+  DecisionWatch* watch_ = nullptr;
   uint64_t decisions_ = 0;
   Schedule schedule_;
 };
@@ -56,6 +78,7 @@ class ReplayStrategy final : public DecidingStrategy {
 
  private:
   size_t decide(const Task* current, const void* object, const RunQueue& runnable) override;
+  size_t decide_among(size_t count) override;
 
   Schedule wanted_;
 };

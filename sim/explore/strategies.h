@@ -10,7 +10,7 @@
 #pragma once
 
 #include <memory>
-#include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "sim/explore/schedule.h"
@@ -21,12 +21,18 @@ namespace coldread::sim {
 enum class Search : uint8_t { random, pct, pos, dfs };
 const char* search_name(Search search);
 
+// As a daemon chooses by chance: half of the time 0.
+inline size_t seldom(RandomNumbers& random, size_t count) {
+  return random.below(2) == 0 ? 0 : random.below(count);
+}
+
 class RandomChoice final : public DecidingStrategy {
  public:
   explicit RandomChoice(uint64_t seed) : random_(seed) {}
 
  private:
   size_t decide(const Task* current, const void* object, const RunQueue& runnable) override;
+  size_t decide_among(size_t count) override { return seldom(random_, count); }
   RandomNumbers random_;
 };
 
@@ -37,6 +43,7 @@ class PctStrategy final : public DecidingStrategy {
 
  private:
   size_t decide(const Task* current, const void* object, const RunQueue& runnable) override;
+  size_t decide_among(size_t count) override { return seldom(random_, count); }
   uint64_t& priority_of(const Task& task);
 
   RandomNumbers random_;
@@ -56,10 +63,30 @@ class PosStrategy final : public DecidingStrategy {
   };
 
   size_t decide(const Task* current, const void* object, const RunQueue& runnable) override;
+  size_t decide_among(size_t count) override { return seldom(random_, count); }
   Next& next_of(const Task& task);
 
   RandomNumbers random_;
   std::vector<Next> next_;  // by pid
+};
+
+// The strategy of one run.
+class StrategyBox {
+ public:
+  // `depth`: pct's; `decisions`: about how many a run takes.
+  DecidingStrategy& make(Search search, uint64_t seed, unsigned depth, uint64_t decisions) {
+    switch (search) {
+      case Search::pct:
+        return strategy_.emplace<PctStrategy>(seed, depth, decisions);
+      case Search::pos:
+        return strategy_.emplace<PosStrategy>(seed);
+      default:
+        return strategy_.emplace<RandomChoice>(seed);
+    }
+  }
+
+ private:
+  std::variant<std::monostate, RandomChoice, PctStrategy, PosStrategy> strategy_;
 };
 
 }  // namespace coldread::sim

@@ -15,9 +15,9 @@ std::string ftrace_line(const Scheduler& scheduler, std::string_view event,
                      event, fields);
 }
 
-EventLog::EventLog(const Scheduler& scheduler, size_t history, OnLine on_line)
+EventLog::EventLog(const Scheduler& scheduler, bool enabled, size_t history, OnLine on_line)
     : scheduler_(scheduler), history_(history), on_line_(std::move(on_line)) {
-  enabled_ = true;
+  enabled_ = enabled;
 }
 
 void EventLog::add_line(std::string line) {
@@ -34,11 +34,11 @@ void EventLog::emit(std::string_view event, std::string_view fields) {
 }
 
 void EventLog::printk(std::string_view line) {
-  emit("console", line);
+  if (enabled_) emit("console", line);
 }
 
 void EventLog::note(ReportKind kind, std::string_view text) {
-  emit("console", fmt::format("{}: {}", report_kind_name(kind), text));
+  if (enabled_) emit("console", fmt::format("{}: {}", report_kind_name(kind), text));
   if (finding_) return;
   const Task* task = scheduler_.current();
   finding_ =

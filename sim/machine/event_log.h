@@ -30,7 +30,8 @@ class EventLog final : public Trace, public Log {
 
   // `history`: how many lines to keep of each task. `on_line` may be null; it runs on the stack of
   // the task that says something, and its view is good during the call.
-  EventLog(const Scheduler& scheduler, size_t history, OnLine on_line);
+  // Not `enabled`: findings alone.
+  EventLog(const Scheduler& scheduler, bool enabled, size_t history, OnLine on_line);
 
   void emit(std::string_view event, std::string_view fields) override;
   void printk(std::string_view line) override;

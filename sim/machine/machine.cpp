@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "sim/machine/disk_calls.h"
+#include "sim/outcome_hash.h"
+#include "sim/scheduler/run_arena.h"
 
 namespace coldread::sim {
 namespace {
@@ -55,6 +57,8 @@ StoreOptions store_options(const scenario::Scenario& scenario) {
 FiberScheduler::Options scheduler_options(const RunOptions& options) {
   FiberScheduler::Options result;
   result.max_steps = options.max_steps;
+  result.stacks = options.stacks;
+  result.watch = options.watch;
   return result;
 }
 
@@ -64,12 +68,14 @@ Machine::PlayedTask::PlayedTask(Machine& owner, size_t task_index)
     : machine(owner),
       index(task_index),
       syscalls(owner, task_index),
-      player(owner.scenario_, task_index, syscalls, owner.process_of(task_index).state,
-             [&owner, task_index](size_t, const player::Record& record) {
-               if (owner.options_.on_record && player::came_back(record)) {
-                 owner.options_.on_record(owner.scenario_.tasks[task_index].name, record);
-               }
-             }) {}
+      player(
+          owner.scenario_, task_index, syscalls, owner.process_of(task_index).state,
+          [&owner, task_index](size_t, const player::Record& record) {
+            if (owner.options_.on_record && player::came_back(record)) {
+              owner.options_.on_record(owner.scenario_.tasks[task_index].name, record);
+            }
+          },
+          owner.options_.keep) {}
 
 Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
                  const RunOptions& options)
@@ -79,7 +85,7 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
       scheduler_(strategy(), scheduler_options(options)),
       store_(store_options(scenario)),
       faulty_store_(store_),
-      log_(scheduler_, options.history, options.on_trace),
+      log_(scheduler_, options.keep == player::Keep::records, options.history, options.on_trace),
       kernel_(scheduler_,
               scenario.model_only.empty() ? static_cast<BackingStore&>(store_) : faulty_store_,
               log_, log_, profile),
@@ -162,19 +168,58 @@ void Machine::power_off(void* argument) {
   machine.netfs_.release_all();
 }
 
-RunResult Machine::run() {
-  if (scenario_.setup_turns == 0) strategy().setup_done();
+void Machine::play_setup() {
   start_tasks();
-  RunEnd end = scheduler_.run();
-  if (end.kind == RunEnd::Kind::finished) {
+  end_.kind = RunEnd::Kind::paused;
+  pauses_ = scenario_.setup_turns != 0;
+  if (pauses_) end_ = scheduler_.run();
+  pauses_ = false;
+  store_.outcome();  // only what changes from here on has to be looked at in the end
+}
+
+RunResult Machine::play_rest() {
+  if (scenario_.setup_turns == 0) strategy().setup_done();
+  if (end_.kind == RunEnd::Kind::paused) end_ = scheduler_.run();
+  if (end_.kind == RunEnd::Kind::finished) {
     scheduler_.spawn("power-off", false, power_off, this);
-    end = scheduler_.run();
+    end_ = scheduler_.run();
   }
-  return collect(end);
+  return collect(end_);
+}
+
+RunResult Machine::run() {
+  play_setup();
+  return play_rest();
 }
 
 RunResult Machine::collect(const RunEnd& end) {
+  const RunArena::Outside outside;  // it outlives the run
   RunResult result;
+  result.steps = scheduler_.steps();
+  report_end(end, result);
+  if (end.kind == RunEnd::Kind::finished && !result.transcript.report) report_leaks(result);
+  if (options_.keep == player::Keep::outcomes) {
+    collect_outcome(end, result);
+    return result;
+  }
+  collect_records(result);
+  if (end.kind == RunEnd::Kind::finished)
+    result.transcript.disk = describe_disk(store_, cache_directory_);
+  return result;
+}
+
+void Machine::collect_outcome(const RunEnd& end, RunResult& result) {
+  OutcomeHash hash;
+  for (size_t i = 0; i < tasks_.size(); i++) {
+    const Process& process = process_of(i);
+    hash.add(tasks_[i]->player.notes().outcome(!process.killed || !process.tasks.empty()));
+  }
+  if (end.kind == RunEnd::Kind::finished) hash.add(store_.outcome());
+  if (result.transcript.report) hash.add(result.transcript.report->kind);
+  result.outcome = hash.value();
+}
+
+void Machine::collect_records(RunResult& result) {
   result.transcript.kernel = kernel_.profile.name;
   for (size_t i = 0; i < tasks_.size(); i++) {
     std::vector<player::Record> records = tasks_[i]->player.records();
@@ -183,13 +228,6 @@ RunResult Machine::collect(const RunEnd& end) {
   }
   result.transcript.events = log_.events();
   result.last_events = log_.last_events();
-  result.steps = scheduler_.steps();
-  report_end(end, result);
-  if (end.kind == RunEnd::Kind::finished) {
-    if (!result.transcript.report) report_leaks(result);
-    result.transcript.disk = describe_disk(store_, cache_directory_);
-  }
-  return result;
 }
 
 void Machine::report_end(const RunEnd& end, RunResult& result) const {
@@ -215,6 +253,9 @@ void Machine::report_leaks(RunResult& result) {
                              &kernel_.cachefiles.volume_pool,
                              &kernel_.cachefiles.cache_pool,
                              &kernel_.cachefiles.cred_pool};
+  const bool any = std::any_of(std::begin(pools), std::end(pools),
+                               [](const PoolBase* pool) { return pool->live() != 0; });
+  if (!any && store_.held().empty()) return;
   // A request that is left was never answered: nobody waits for it any more, or it would be a hang.
   const bool unanswered = kernel_.cachefiles.req_pool.live() != 0;
   player::RunReport report{
@@ -227,7 +268,6 @@ void Machine::report_leaks(RunResult& result) {
     report.details.push_back(
         fmt::format("inode {}: {} references left", held.inode, held.references));
   }
-  if (report.details.empty()) return;
   report.text = "something is left over after everything was given back";
   result.transcript.report = std::move(report);
 }

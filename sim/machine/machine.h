@@ -31,6 +31,17 @@ class Machine {
   // Boots, plays, gives back what the netfs left, and says what was left behind. Once.
   RunResult run();
 
+  // The same in two parts: to the end of the scenario's setup, or of the run if that comes first,
+  // and from there on.
+  void play_setup();
+  RunResult play_rest();
+  // From within a task: lets play_rest() return at once. What stands still can be looked at.
+  void stop() { scheduler_.pause(); }
+
+  FiberScheduler& scheduler() { return scheduler_; }
+  Kernel& kernel() { return kernel_; }
+  MemoryStore& store() { return store_; }
+
  private:
   friend class ModelSyscalls;
 
@@ -80,6 +91,8 @@ class Machine {
   Process& process_of(size_t task) { return *processes_[scenario_.tasks[task].process]; }
 
   RunResult collect(const RunEnd& end);
+  void collect_records(RunResult& result);
+  void collect_outcome(const RunEnd& end, RunResult& result);
   void report_end(const RunEnd& end, RunResult& result) const;
   void report_leaks(RunResult& result);
 
@@ -99,6 +112,8 @@ class Machine {
   NetfsTable netfs_;
   WaitQueue setup_wait_;
   int setup_turn_ = 0;
+  bool pauses_ = false;  // at the end of the setup
+  RunEnd end_;
   size_t unfinished_ = 0;  // tasks
   size_t serving_ = 0;     // of these, ready-made daemons with nothing to do
   WaitQueue task_end_wait_;

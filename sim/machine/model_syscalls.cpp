@@ -106,7 +106,7 @@ int64_t ModelSyscalls::poll_until_quiet(int fd, uint32_t events) {
     mask = file->ops->poll(k, file) & events;
     if (mask != 0 || k.scheduler.current()->fatal_signal) break;
     if (ready.woken() || ended.woken()) continue;
-    const WaitReason reason{"poll", "the next message", true, false};
+    const WaitReason reason{"poll", "the next message", true, false, false, queue};
     if (machine_.serving_ < machine_.unfinished_) {
       k.scheduler.block(reason);
     } else if (!machine_.scheduler_.block_until_quiet(reason, Quiet::now)) {
@@ -118,6 +118,15 @@ int64_t ModelSyscalls::poll_until_quiet(int fd, uint32_t events) {
   machine_.serving_--;
   fput(k, file);
   return mask;
+}
+
+int64_t ModelSyscalls::choose(int64_t count) {
+  if (!machine_.options_.daemon_choices) return 0;
+  return static_cast<int64_t>(machine_.strategy().choose(static_cast<size_t>(count)));
+}
+
+void ModelSyscalls::crash() {
+  kill(static_cast<int>(machine_.scenario_.tasks[task_].process));
 }
 
 int64_t ModelSyscalls::disk(const std::string&, const scenario::DiskCall& call,
@@ -143,7 +152,8 @@ int64_t ModelSyscalls::proc(const std::string& file, std::string* text) {
 void ModelSyscalls::sleep_ms(uint64_t ms) {
   const TimeNs deadline = machine_.scheduler_.now() + ms * kNsPerMs;
   while (machine_.scheduler_.now() < deadline && !machine_.scheduler_.current()->fatal_signal) {
-    machine_.scheduler_.block_until({"sleep", "", true, false}, deadline);
+    machine_.scheduler_.block_until(
+        {"sleep", "", true, false, false, machine_.scheduler_.current()}, deadline);
   }
   finish(0);
 }
@@ -158,7 +168,7 @@ void ModelSyscalls::barrier(int barrier) {
 }
 
 void ModelSyscalls::settle() {
-  machine_.scheduler_.wait_quiet({"settle", "", true, false});
+  machine_.scheduler_.wait_quiet({"settle", "", true, false, false, machine_.scheduler_.current()});
   finish(0);
 }
 
@@ -176,7 +186,10 @@ void ModelSyscalls::await_setup_turn(int turn) {
 
 void ModelSyscalls::end_setup_turn(int turn) {
   machine_.setup_turn_ = turn + 1;
-  if (machine_.setup_turn_ == machine_.scenario_.setup_turns) machine_.strategy().setup_done();
+  if (machine_.setup_turn_ == machine_.scenario_.setup_turns) {
+    if (machine_.pauses_) machine_.scheduler_.pause();
+    machine_.strategy().setup_done();
+  }
   machine_.setup_wait_.wake_up_all();
 }
 

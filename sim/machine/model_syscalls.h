@@ -29,6 +29,8 @@ class ModelSyscalls final : public player::Syscalls {
   int64_t ioctl(int fd, uint32_t request, uint64_t argument) override;
   int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) override;
 
+  int64_t choose(int64_t count) override;
+  void crash() override;
   std::span<std::byte> bad_memory(uint64_t size) override;
 
   // model_process.cpp

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kernelmodel/profile.h"
+#include "sim/player/notes.h"
 #include "sim/player/transcript.h"
 #include "sim/scenario/scenario.h"
 
@@ -16,6 +17,8 @@ namespace coldread::sim {
 
 enum class Strategy : uint8_t { fifo, random };
 class SchedulingStrategy;
+class StackPool;
+class StopWatch;
 
 struct RunOptions {
   std::string profile = "6.12.117";          // must be known (kernelmodel/profile.h)
@@ -23,6 +26,10 @@ struct RunOptions {
   Strategy strategy = Strategy::fifo;
   uint64_t seed = 0;
   SchedulingStrategy* scheduling = nullptr;  // instead: one of the caller's, for this run alone
+  StackPool* stacks = nullptr;  // shared with other runs of this thread; null: an own one
+  StopWatch* watch = nullptr;   // of the scheduler; may be null
+  // Ready-made daemons ask the strategy how to behave (SchedulingStrategy::choose()).
+  bool daemon_choices = false;
   // Both are called during run(), on its thread, and must not throw.
   // Receives each trace line in ftrace's format, without newline; may be null.
   std::function<void(std::string_view line)> on_trace;
@@ -30,6 +37,8 @@ struct RunOptions {
   std::function<void(const std::string& task, const player::Record& record)> on_record;
   // More decisions than these are a hang: a run that goes on and on.
   uint64_t max_steps = 10'000'000;
+  // records: a whole transcript. outcomes: no records, events and disk, but RunResult::outcome.
+  player::Keep keep = player::Keep::records;
   // How many of each task's last trace events a report or failure shows.
   size_t history = 16;
 };
@@ -38,7 +47,8 @@ struct RunResult {
   player::Transcript transcript;
   // Task name -> its last events, oldest first, for failures.
   std::map<std::string, std::vector<std::string>> last_events;
-  uint64_t steps = 0;  // scheduler decisions taken
+  uint64_t steps = 0;    // scheduler decisions taken
+  uint64_t outcome = 0;  // Keep::outcomes: equal where Transcript::canonical() would be
 };
 
 // Never fails: what goes wrong in the modelled kernel is transcript.report.

@@ -10,10 +10,10 @@ int64_t TaskPlayer::do_disk(const scenario::Step& step) {
     load_blob(step.blob, step.blob_offset, step.length);
   else
     buffer_.get(0);
-  nlohmann::json* entry = nullptr;
-  if (step.disk.operation == scenario::DiskOperation::look) entry = &current()["entry"];
-  const int64_t ret = syscalls_.disk(process_.cache_directory, step.disk, buffer_.current(), entry);
-  if (entry != nullptr && ret < 0) current().erase("entry");
+  const bool look = step.disk.operation == scenario::DiskOperation::look;
+  const int64_t ret = syscalls_.disk(process_.cache_directory, step.disk, buffer_.current(),
+                                     look ? &entry_ : nullptr);
+  if (look && ret >= 0) notes_.value("entry", entry_);
   return ret;
 }
 
@@ -21,7 +21,7 @@ int64_t TaskPlayer::do_disk(const scenario::Step& step) {
 int64_t TaskPlayer::do_proc(const scenario::Step& step) {
   const int64_t ret = syscalls_.proc(step.proc_file, &text_);
   if (ret < 0) return ret;
-  nlohmann::json& lines = current()["lines"] = nlohmann::json::array();
+  nlohmann::json lines = nlohmann::json::array();
   for (size_t from = 0; from < text_.size();) {
     const size_t end = std::min(text_.find('\n', from), text_.size());
     std::string line = text_.substr(from, end - from);
@@ -31,6 +31,7 @@ int64_t TaskPlayer::do_proc(const scenario::Step& step) {
     lines.push_back(std::move(line));
     from = end + 1;
   }
+  notes_.value("lines", lines);
   return ret;
 }
 

@@ -11,13 +11,6 @@ using scenario::Verb;
 
 namespace {
 
-nlohmann::json flag_names(uint32_t flags) {
-  nlohmann::json names = nlohmann::json::array();
-  if ((flags & scenario::kSubrequestOndemand) != 0) names.push_back("ondemand");
-  if ((flags & scenario::kSubrequestCopyToCache) != 0) names.push_back("copy_to_cache");
-  return names;
-}
-
 Target target_of(const Step& step) {
   return {step.cookie, step.operation};
 }
@@ -59,10 +52,7 @@ int64_t TaskPlayer::do_prepare_read(const Step& step) {
   const int64_t ret = syscalls_.prepare_read(target_of(step), step.offset, step.length, step.i_size,
                                              step.flags, &found);
   if (ret < 0) return ret;
-  Record& record = current();
-  record["source"] = source_name(found.source);
-  record["length"] = found.length;
-  record["flags"] = flag_names(found.flags);
+  notes_.source(found);
   return ret;
 }
 
@@ -73,7 +63,9 @@ int64_t TaskPlayer::do_cache_read(const Step& step) {
   if (ret < 0) return ret;
   const uint64_t read = step.sync ? step.length : static_cast<uint64_t>(ret);
   const auto data = buffer_.current().first(std::min<uint64_t>(read, step.length));
-  current()["data"] = {{"length", data.size()}, {"sha256", sha256_of(data, 0, data.size())}};
+  notes_.begin_data();
+  notes_.add_data(data);
+  notes_.end_data(data.size());
   return ret;
 }
 
@@ -85,8 +77,8 @@ int64_t TaskPlayer::do_range(const Step& step) {
                                                     !step.allocated, &found)
                           : syscalls_.query_occupancy(target_of(step), asked, step.limit, &found);
   if (ret < 0) return ret;
-  current()["offset"] = found.start;
-  current()["length"] = found.length;
+  notes_.number("offset", found.start);
+  notes_.number("length", found.length);
   return ret;
 }
 

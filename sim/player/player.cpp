@@ -1,7 +1,5 @@
 #include "sim/player/player.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -16,16 +14,6 @@ using scenario::Verb;
 namespace {
 
 constexpr std::string_view kCachePlaceholder = "{CACHE}";
-
-nlohmann::json event_names(uint32_t events) {
-  nlohmann::json names = nlohmann::json::array();
-  if ((events & POLLIN) != 0) names.push_back("in");
-  if ((events & POLLOUT) != 0) names.push_back("out");
-  if ((events & POLLERR) != 0) names.push_back("err");
-  if ((events & POLLHUP) != 0) names.push_back("hup");
-  if ((events & POLLNVAL) != 0) names.push_back("nval");
-  return names;
-}
 
 ObjectUpdate update_of(const Step& step) {
   return {step.aux, step.new_size ? &*step.new_size : nullptr};
@@ -62,14 +50,13 @@ const char* source_name(Source source) {
 }
 
 TaskPlayer::TaskPlayer(const scenario::Scenario& scenario, size_t task, Syscalls& syscalls,
-                       ProcessState& process, OnRecord on_record)
+                       ProcessState& process, OnRecord on_record, Keep keep)
     : scenario_(scenario),
       task_(scenario.tasks[task]),
       syscalls_(syscalls),
       process_(process),
-      on_record_(std::move(on_record)) {
-  records_.reserve(task_.steps.size());
-}
+      on_record_(std::move(on_record)),
+      notes_(keep) {}
 
 void TaskPlayer::play() {
   bool setup_done = scenario_.setup_turns == 0;
@@ -87,18 +74,15 @@ void TaskPlayer::play() {
 }
 
 void TaskPlayer::play_step(const Step& step) {
-  records_.push_back({{"step", step.pointer}, {"do", verb_name(step.verb)}});
-  if (on_record_) on_record_(records_.size() - 1, current());
+  notes_.begin(step);
+  tell();
   const int64_t ret = execute(step);
-  Record& record = current();
-  if (!record.contains("skipped")) {
-    if (ret < 0)
-      record["errno"] = errno_name(ret);
-    else
-      record["ret"] = ret;
-  }
-  record["seq"] = syscalls_.next_sequence();
-  if (on_record_) on_record_(records_.size() - 1, record);
+  notes_.end(ret, syscalls_.next_sequence());
+  tell();
+}
+
+void TaskPlayer::tell() {
+  if (on_record_) on_record_(records().size() - 1, records().back());
 }
 
 int64_t TaskPlayer::execute(const Step& step) {
@@ -181,7 +165,7 @@ bool TaskPlayer::find_fd(const std::string& name) {
   const std::lock_guard guard(process_.lock);
   const auto found = process_.fds.find(name);
   if (found == process_.fds.end()) {
-    current()["skipped"] = "no file \"" + name + "\"";
+    notes_.skip("no file \"" + name + "\"");
     return false;
   }
   fd_ = found->second;
@@ -192,7 +176,7 @@ bool TaskPlayer::find_message(const std::string& name) {
   const std::lock_guard guard(process_.lock);
   const auto found = process_.messages.find(name);
   if (found == process_.messages.end()) {
-    current()["skipped"] = "no message \"" + name + "\"";
+    notes_.skip("no message \"" + name + "\"");
     return false;
   }
   message_ = found->second;
@@ -211,11 +195,11 @@ bool TaskPlayer::expand_text(const Step& step) {
     const auto found = process_.messages.find(std::string(name));
     if (found != process_.messages.end())
       return std::to_string(message_field(found->second, field));
-    current()["skipped"] = "no message \"" + std::string(name) + "\"";
+    notes_.skip("no message \"" + std::string(name) + "\"");
     return "";
   };
   text_ = scenario::expand_placeholders(step.text, use).value_or(step.text);
-  return !current().contains("skipped");
+  return !notes_.skipped();
 }
 
 int64_t TaskPlayer::do_open(const Step& step) {
@@ -238,7 +222,7 @@ int64_t TaskPlayer::do_command(const Step& step) {
        at = step.text.find(kCachePlaceholder, at + 1))
     shift += static_cast<int64_t>(kCachePlaceholder.size()) -
              static_cast<int64_t>(process_.cache_directory.size());
-  current()["asked"] = asked + shift;
+  notes_.number("asked", static_cast<uint64_t>(asked + shift));
   return ret == asked ? ret + shift : ret;
 }
 
@@ -247,7 +231,7 @@ int64_t TaskPlayer::do_copen(const Step& step) {
   if (!step.id && !find_message(step.message)) return 0;
   text_ = "copen " + std::to_string(step.id.value_or(message_.msg_id)) + "," +
           std::to_string(step.answer.value_or(0));
-  current()["asked"] = text_.size();
+  notes_.number("asked", text_.size());
   return syscalls_.write(fd_, std::as_bytes(std::span(text_)));
 }
 
@@ -265,10 +249,10 @@ int64_t TaskPlayer::do_read_message(const Step& step) {
   const auto data = buffer_.current().first(static_cast<size_t>(ret));
   const auto message = decode_message(data);
   if (!message) {
-    current()["text"] = state_text(data);
+    notes_.value("text", state_text(data));
     return ret;
   }
-  current()["message"] = message_json(*message);
+  notes_.message(*message);
   const std::lock_guard guard(process_.lock);
   process_.messages[step.as] = *message;
   if (message->opcode == kOpOpen) process_.fds[step.as] = message->fd;
@@ -280,7 +264,7 @@ int64_t TaskPlayer::do_poll(const Step& step) {
   if (!find_fd(step.fd)) return 0;
   const int64_t ret = syscalls_.poll(fd_, step.events, step.timeout_ms, /*until_quiet=*/false);
   if (ret < 0) return ret;
-  current()["events"] = event_names(static_cast<uint32_t>(ret));
+  notes_.poll_events(static_cast<uint32_t>(ret));
   return ret == 0 ? 0 : 1;
 }
 
@@ -309,7 +293,7 @@ bool TaskPlayer::find_answered(const Step& step) {
   const std::lock_guard guard(process_.lock);
   const auto found = process_.objects.find(message_.object_id);
   if (found == process_.objects.end()) {
-    current()["skipped"] = "no file of object " + std::to_string(message_.object_id);
+    notes_.skip("no file of object " + std::to_string(message_.object_id));
     return false;
   }
   fd_ = found->second.fd;

@@ -14,10 +14,10 @@
 
 #include "sim/player/aligned_buffer.h"
 #include "sim/player/message.h"
+#include "sim/player/notes.h"
 #include "sim/player/syscalls.h"
 #include "sim/player/transcript.h"
 #include "sim/scenario/scenario.h"
-#include "sim/sha256.h"
 
 namespace coldread::player {
 
@@ -42,27 +42,28 @@ class TaskPlayer {
   using OnRecord = std::function<void(size_t index, const Record& record)>;
 
   TaskPlayer(const scenario::Scenario& scenario, size_t task, Syscalls& syscalls,
-             ProcessState& process, OnRecord on_record = nullptr);
+             ProcessState& process, OnRecord on_record = nullptr, Keep keep = Keep::records);
   TaskPlayer(const TaskPlayer&) = delete;
   TaskPlayer& operator=(const TaskPlayer&) = delete;
 
   void play();  // all steps; may never return on the model
 
   // The last may lack "ret": its call has not come back (mark_waiting()).
-  const std::vector<Record>& records() const { return records_; }
+  const std::vector<Record>& records() const { return notes_.records(); }
+  const Notes& notes() const { return notes_; }
 
  private:
   void play_step(const scenario::Step& step);
-  // Executes the verb and fills current(); returns the call's result.
+  // Executes the verb and notes what it says beside its result, which it returns.
   int64_t execute(const scenario::Step& step);
   int64_t execute_netfs(const scenario::Step& step);
   int64_t execute_process(const scenario::Step& step);  // process_calls.cpp
   int64_t execute_misuse(const scenario::Step& step);
   int64_t name_fd(const std::string& name, int64_t fd);
   int64_t execute_io(const scenario::Step& step);
-  Record& current() { return records_.back(); }
+  void tell();  // on_record_ of the last record
 
-  // Each takes what it needs from process_ and returns false, with "skipped" set, if it is not
+  // Each takes what it needs from process_ and returns false, with "skipped" noted, if it is not
   // there.
   bool find_fd(const std::string& name);
   bool find_message(const std::string& name);
@@ -88,13 +89,14 @@ class TaskPlayer {
 
   // read.cpp: a netfs' read.
   int64_t do_read(const scenario::Step& step);
-  void note_slice(uint64_t position, const PrepareResult& found);
   int64_t read_pages(const scenario::Step& step);
   int64_t read_prepared(const scenario::Step& step, uint64_t position, const PrepareResult& found);
 
   // serve.cpp: the ready-made daemon.
   int64_t do_serve(const scenario::Step& step);
   int64_t serve_message(const scenario::Step& step);
+  int64_t answer(const scenario::Step& step);
+  int64_t wait_for_message(int device);
   int64_t say(std::string_view command);
   int64_t talk_nonsense();
   int64_t serve_open(const scenario::Step& step);
@@ -113,15 +115,16 @@ class TaskPlayer {
   Syscalls& syscalls_;
   ProcessState& process_;
   OnRecord on_record_;
-  std::vector<Record> records_;
+  Notes notes_;
 
   // Working storage of the step under way: members, because a call may never return.
   int fd_ = -1;
   bool may_close_fd_ = false;  // serve: no OPEN came yet
+  bool withheld_ = false;      // serve: an answer, for good
   Message message_;
   std::string text_;
   AlignedBuffer buffer_;
-  Sha256 digest_;
+  nlohmann::json entry_;
   int64_t object_size_ = 0;
   uint64_t read_from_ = 0, read_end_ = 0, slice_end_ = 0;
 };

@@ -34,12 +34,12 @@ int64_t TaskPlayer::do_read(const Step& step) {
   const uint64_t rest = limited ? object_end - read_from_ : step.length;
   const uint64_t asked = step.length == 0 ? rest : std::min(step.length, rest);
   read_end_ = read_from_ + asked;
-  current()["asked"] = asked;
-  current()["slices"] = nlohmann::json::array();
-  digest_.restart();
+  notes_.number("asked", asked);
+  notes_.begin_slices();
+  notes_.begin_data();
   if (asked != 0)
     if (const int64_t ret = read_pages(step); ret < 0) return ret;
-  current()["data"] = {{"length", asked}, {"sha256", digest_.hex()}};
+  notes_.end_data(asked);
   return static_cast<int64_t>(asked);
 }
 
@@ -58,7 +58,7 @@ int64_t TaskPlayer::read_pages(const Step& step) {
           const int64_t prepared =
               syscalls_.prepare_read({step.cookie}, from, length, i_size,
                                      ondemand ? scenario::kSubrequestOndemand : 0, found);
-          if (prepared >= 0) note_slice(from, *found);
+          if (prepared >= 0) notes_.slice(from, *found);
           return prepared;
         },
         [&](uint64_t from, const PrepareResult& found) {
@@ -68,11 +68,6 @@ int64_t TaskPlayer::read_pages(const Step& step) {
     position = slice_end_;
   }
   return 0;
-}
-
-void TaskPlayer::note_slice(uint64_t position, const PrepareResult& found) {
-  current()["slices"].push_back(
-      {{"source", source_name(found.source)}, {"offset", position}, {"length", found.length}});
 }
 
 // Gets one piece from where prepare_read said it is, and digests what of it is delivered.
@@ -92,14 +87,14 @@ int64_t TaskPlayer::read_prepared(const Step& step, uint64_t position, const Pre
       // The reader has its data whether or not the cache takes a copy.
       const int64_t ret = syscalls_.cache_write({step.cookie}, position, buffer_.current(),
                                                 /*sync=*/false);
-      if (ret < 0) current()["slices"].back()["copy"] = errno_name(ret);
+      if (ret < 0) notes_.copy_failed(ret);
     }
   } else {
     return -EIO;
   }
   const uint64_t from = std::max(position, read_from_);
   const uint64_t end = std::min(position + found.length, read_end_);
-  if (from < end) digest_.add(buffer_.current().subspan(from - position, end - from));
+  if (from < end) notes_.add_data(buffer_.current().subspan(from - position, end - from));
   return 0;
 }
 

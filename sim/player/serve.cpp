@@ -17,6 +17,11 @@ constexpr uint64_t kPage = 4096;
 constexpr size_t kMessageBuffer = 1024;  // what the kernel's header recommends
 constexpr uint32_t kObjectGone = UINT32_MAX;
 constexpr uint32_t kNoSuchId = UINT32_MAX;
+// What explorations choose among.
+enum class Behaviour : uint8_t { well, late, twice, never, crash };
+constexpr int64_t kBehaviours = 5;
+constexpr uint64_t kLateMs = 1'000;       // everybody else gets as far as they can
+constexpr int64_t kPatienceMs = 600'000;  // of a daemon that withheld an answer
 // Refused by every kernel, without harm.
 constexpr std::string_view kNonsense[] = {"hello", "copen", "copen 0", "copen -1,0",
                                           "copen 4294967295,4096"};
@@ -37,9 +42,10 @@ int64_t TaskPlayer::do_serve(const Step& step) {
   const int device = fd_;
   int64_t first_error = step.serve.restore ? say("restore") : 0;
   may_close_fd_ = true;
-  current()["messages"] = nlohmann::json::array();
-  while (current()["messages"].size() < step.serve.stop_after) {
-    const int64_t ready = syscalls_.poll(device, POLLIN, -1, /*until_quiet=*/true);
+  withheld_ = false;
+  notes_.begin_served();
+  while (notes_.served_count() < step.serve.stop_after) {
+    const int64_t ready = wait_for_message(device);
     if (ready == -EINTR) continue;
     if (ready <= 0) return ready < 0 ? ready : first_error;
     const int64_t ret = syscalls_.read(device, buffer_.get(kMessageBuffer));
@@ -49,13 +55,21 @@ int64_t TaskPlayer::do_serve(const Step& step) {
       message_ = std::move(*decoded);
     else
       return -EBADMSG;
-    current()["messages"].push_back(message_json(message_));
-    current()["messages"].back()["seq"] = syscalls_.next_sequence();
+    notes_.served(message_, syscalls_.next_sequence());
     fd_ = device;
     const int64_t served = serve_message(step);
     if (first_error == 0) first_error = served;
   }
   return first_error;
+}
+
+// A daemon that withheld an answer goes away when no more comes, so that who waits for it gets an
+// error.
+int64_t TaskPlayer::wait_for_message(int device) {
+  if (!withheld_) return syscalls_.poll(device, POLLIN, -1, /*until_quiet=*/true);
+  const int64_t ready = syscalls_.poll(device, POLLIN, kPatienceMs, /*until_quiet=*/false);
+  if (ready == 0) syscalls_.crash();
+  return ready;
 }
 
 // Writes one command to fd_; 0 or the error.
@@ -84,6 +98,28 @@ int64_t TaskPlayer::serve_message(const Step& step) {
   if (service.nonsense) {
     if (const int64_t ret = talk_nonsense(); ret < 0) return ret;
   }
+  const int device = fd_;
+  switch (static_cast<Behaviour>(syscalls_.choose(kBehaviours))) {
+    case Behaviour::well:
+      break;
+    case Behaviour::late:
+      syscalls_.sleep_ms(kLateMs);
+      break;
+    case Behaviour::twice:
+      answer(step);
+      fd_ = device;
+      break;
+    case Behaviour::never:
+      withheld_ = true;
+      return 0;
+    case Behaviour::crash:
+      syscalls_.crash();
+      break;
+  }
+  return answer(step);
+}
+
+int64_t TaskPlayer::answer(const Step& step) {
   switch (message_.opcode) {
     case kOpOpen:
       return serve_open(step);

@@ -74,6 +74,11 @@ class Syscalls {
   // that it may go home.
   virtual int64_t poll(int fd, uint32_t events, int64_t timeout_ms, bool until_quiet) = 0;
 
+  // Which of `count` ways a ready-made daemon behaves; 0: well. Asked by explorations alone.
+  virtual int64_t choose(int64_t count) { return 0 * count; }
+  // The end of this task's process, at once, as by a signal. Does not return.
+  virtual void crash() {}
+
   // Memory that is none: a copy from or to it is -EFAULT. Good until the task ends.
   virtual std::span<std::byte> bad_memory(uint64_t size) = 0;
 

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "sim/scheduler/run_arena.h"
+
 #if COLDREAD_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
@@ -65,8 +67,10 @@ void StackPool::grow() {
   if (memory == MAP_FAILED) throw std::bad_alloc();
   // A huge page would back dozens of stacks of which only one is used.
   madvise(memory, bytes, MADV_NOHUGEPAGE);
+  const RunArena::Outside outside;  // the pool outlives the run
   chunks_.push_back({static_cast<std::byte*>(memory), bytes});
   free_.reserve(created_ + stacks);
+  carved_.reserve(created_ + stacks);
   next_ = static_cast<std::byte*>(memory);
   left_ = stacks;
 }
@@ -87,7 +91,14 @@ Stack StackPool::carve() {
     stack.bottom = memory + kPage - 64;
   }
   *reinterpret_cast<uint64_t*>(stack.bottom) = Stack::kCanary;
+  carved_.push_back(stack);
   return stack;
+}
+
+void StackPool::reset(const Mark& mark) {
+  free_.assign(mark.free.begin(), mark.free.end());
+  free_.insert(free_.end(), carved_.begin() + static_cast<std::ptrdiff_t>(mark.created),
+               carved_.end());
 }
 
 Stack StackPool::acquire() {

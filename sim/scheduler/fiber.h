@@ -7,6 +7,7 @@
 #include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -55,6 +56,15 @@ class StackPool {
   Stack acquire();  // throws std::bad_alloc when there is no address space left
   void release(Stack stack) noexcept { free_.push_back(stack); }
 
+  // Which stacks are free, to be put back when a run is set back to this moment. Stacks carved
+  // since are free then.
+  struct Mark {
+    std::vector<Stack> free;
+    size_t created = 0;
+  };
+  Mark mark() const { return {free_, created_}; }
+  void reset(const Mark& mark);
+
   size_t created() const { return created_; }  // stacks carved so far
   size_t in_use() const { return created_ - free_.size(); }
 
@@ -69,6 +79,7 @@ class StackPool {
 
   std::vector<Chunk> chunks_;
   std::vector<Stack> free_;    // room for every stack, so that release() never allocates
+  std::vector<Stack> carved_;  // all of them
   std::byte* next_ = nullptr;  // the first stack of the newest chunk that was never used
   size_t left_ = 0;            // how many such stacks
   size_t created_ = 0;
@@ -81,6 +92,11 @@ class Fiber {
 
   bool started() const { return static_cast<bool>(stack_); }
   Stack stack() const { return stack_; }
+  // Of one that is suspended: what lies on its stack.
+  std::span<std::byte> frames() const {
+    auto* const top = static_cast<std::byte*>(context_);
+    return {top, static_cast<size_t>(stack_.bottom + kStackSize - top)};
+  }
 
   // Will be resumed soon: with thousands of fibers its frames have left the caches long ago.
   void prefetch() const {

@@ -25,7 +25,7 @@ class RunMemory final : public std::pmr::memory_resource {
  private:
   static constexpr size_t kUnit = 16;  // small sizes are multiples of it
   static constexpr size_t kMaxSmall = kAddressSanitizer ? 0 : 1024;
-  static constexpr size_t kFirstChunk = 32 * size_t{1024};
+  static constexpr size_t kFirstChunk = 4 * size_t{1024};
   static constexpr size_t kMaxChunk = 1024 * size_t{1024};
 
   struct FreeBlock {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace coldread::sim {
 
@@ -26,11 +27,12 @@ FiberScheduler::FiberScheduler(SchedulingStrategy& strategy, const Options& opti
       stacks_(options.stacks != nullptr ? *options.stacks : own_stacks_),
       max_steps_(options.max_steps),
       clock_(options.clock),
+      watch_(options.watch),
+      asks_(strategy.preemptive()),
       runnable_(memory_),
       timers_(&memory_),
       quiet_waiters_{std::pmr::vector<Record*>(&memory_), std::pmr::vector<Record*>(&memory_)} {
   static_assert(std::is_trivially_destructible_v<Record>, "records are freed with the arena");
-  preemptive_ = strategy.preemptive();
 }
 
 // --- tasks --------------------------------------------------------------------------------------
@@ -52,7 +54,7 @@ Task& FiberScheduler::spawn(std::string_view name, bool kthread, Entry entry, vo
   (last_ != nullptr ? last_->following : first_) = &record;
   last_ = &record;
   ++busy_;
-  runnable_.push_back(record);
+  enqueue(record);
   return record;
 }
 
@@ -70,10 +72,24 @@ void FiberScheduler::kill(Task& task) {
 void FiberScheduler::make_runnable(Record& record) {
   if (record.waiting.idle) ++busy_;
   record.state = TaskState::runnable;
-  runnable_.push_back(record);
+  enqueue(record);
 }
 
 // --- waiting ------------------------------------------------------------------------------------
+
+// Preemption points cost next to nothing while nobody else could run.
+void FiberScheduler::enqueue(Record& record) {
+  runnable_.push_back(record);
+  preemptive_ = asks_;
+}
+
+const Task* FiberScheduler::first_task() const {
+  return first_;
+}
+
+const Task* FiberScheduler::following_task(const Task& task) const {
+  return static_cast<const Record&>(task).following;
+}
 
 FiberScheduler::Record& FiberScheduler::self() const {
   return static_cast<Record&>(*current_);
@@ -139,7 +155,7 @@ void FiberScheduler::wait_quiet(const WaitReason& reason, Quiet quiet) {
 void FiberScheduler::yield() {
   Record& record = self();
   record.state = TaskState::runnable;
-  runnable_.push_back(record);
+  enqueue(record);
   suspend(record);
 }
 
@@ -149,10 +165,11 @@ void FiberScheduler::preempt(const void* object) {
   const size_t choice = strategy_.preempt(*current_, object, runnable_);
   if (choice == SchedulingStrategy::kStay) return;
   Record& record = self();
+  if (watch_ != nullptr) watch_->stops(record);
   check_canary(record);
   Record& next = static_cast<Record&>(runnable_.take(choice));
   record.state = TaskState::runnable;
-  runnable_.push_back(record);
+  enqueue(record);
   resume(record.fiber, next);
 }
 
@@ -185,13 +202,17 @@ void FiberScheduler::fetch_ahead() const {
 FiberScheduler::Record& FiberScheduler::pick() {
   count_step();
   fetch_ahead();
-  if (runnable_.size() == 1) return static_cast<Record&>(runnable_.pop_front());
-  return static_cast<Record&>(runnable_.take(strategy_.next(runnable_)));
+  const bool alone = runnable_.size() == 1;
+  Record& next = static_cast<Record&>(alone ? runnable_.pop_front()
+                                            : runnable_.take(strategy_.next(runnable_)));
+  preemptive_ = asks_ && !alone;
+  return next;
 }
 
 // The current task stops here until it is picked again.
 void FiberScheduler::suspend(Record& record) {
   check_canary(record);
+  if (watch_ != nullptr) watch_->stops(record);
   if (runnable_.empty()) {
     current_ = nullptr;
     record.fiber.switch_to(idle_);
@@ -298,10 +319,31 @@ RunEnd FiberScheduler::run() {
   if (!idle_.started()) idle_.start(stacks_.acquire(), entry_of<&FiberScheduler::idle_loop>, this);
   make_running();
   inside_run_ = true;
-  outside_.switch_to(idle_);
+  if (paused_ != nullptr) {
+    Record& record = *std::exchange(paused_, nullptr);
+    current_ = &record;
+    outside_.switch_to(record.fiber);
+  } else {
+    outside_.switch_to(idle_);
+  }
   inside_run_ = false;
   current_ = nullptr;
   return end_;
+}
+
+void FiberScheduler::pause() {
+  paused_ = &self();
+  end_ = RunEnd();
+  end_.kind = RunEnd::Kind::paused;
+  paused_->fiber.switch_to(outside_);
+}
+
+std::vector<std::span<std::byte>> FiberScheduler::frames() const {
+  std::vector<std::span<std::byte>> found;
+  if (idle_.started()) found.push_back(idle_.frames());
+  for (const Record* record = first_; record != nullptr; record = record->following)
+    if (record->fiber.started()) found.push_back(record->fiber.frames());
+  return found;
 }
 
 // Back to who called run(); returns when run() is called again.
@@ -324,6 +366,7 @@ void FiberScheduler::broken(ReportKind kind, std::string_view text) {
                  text.data());
     std::abort();
   }
+  if (watch_ != nullptr && current_ != nullptr) watch_->stops(*current_);
   is_broken_ = true;
   end_ = RunEnd();
   end_.kind = kind == ReportKind::hang ? RunEnd::Kind::hang : RunEnd::Kind::broken;
@@ -350,6 +393,7 @@ void FiberScheduler::drop() {
   first_ = last_ = nullptr;
   busy_ = 0;
   runnable_.clear();
+  preemptive_ = false;
   timers_.clear();
   for (std::pmr::vector<Record*>& waiters : quiet_waiters_) waiters.clear();
 }

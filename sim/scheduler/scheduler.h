@@ -13,6 +13,7 @@
 
 #include <map>
 #include <memory_resource>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +34,7 @@ struct WaitingTask {
 };
 
 struct RunEnd {
-  enum class Kind : uint8_t { finished, hang, broken, idle };
+  enum class Kind : uint8_t { finished, hang, broken, idle, paused };
 
   static constexpr TimeNs kNoTimer = UINT64_MAX;
 
@@ -43,6 +44,16 @@ struct RunEnd {
   std::string text;                      // one sentence; empty if finished
   std::string task;                      // broken: who ran; empty for a timer
   std::vector<WaitingTask> waiting;      // hang, broken: all but the idle, in order of creation
+};
+
+// Told of every task that stops, on its own stack: it waits, another one runs first, or the run ends
+// with it.
+class StopWatch {
+ public:
+  virtual void stops(const Task& task) = 0;
+
+ protected:
+  ~StopWatch() = default;
 };
 
 // When a task that waits for quiet goes on.
@@ -67,6 +78,7 @@ class FiberScheduler final : public Scheduler {
     StackPool* stacks = nullptr;      // shared with other runs of this thread; null: an own one
     uint64_t max_steps = UINT64_MAX;  // more decisions than this are a hang: a livelock
     const Clock* clock = nullptr;     // outlives the scheduler; null: virtual time
+    StopWatch* watch = nullptr;       // outlives the scheduler; may be null
   };
 
   // `strategy` outlives the scheduler.
@@ -80,6 +92,17 @@ class FiberScheduler final : public Scheduler {
   // clock it returns `idle` instead of `finished` and `hang`: nobody can go on before next_timer,
   // unless somebody outside sees to it.
   RunEnd run();
+
+  // Lets run() return `paused`; the next run() goes on behind this call. On a task's fiber.
+  void pause();
+  // The stacks in use, each as far as there is something on it. Not from a task.
+  std::vector<std::span<std::byte>> frames() const;
+
+  // fn(task) for each that has not finished, in order of creation.
+  template <typename Fn>
+  void for_each_task(Fn fn) const {
+    for (const Task* task = first_task(); task != nullptr; task = following_task(*task)) fn(*task);
+  }
 
   // Drops the stacks of all tasks as they are; they count as finished from now on. Not to be called
   // from a task or timer.
@@ -117,7 +140,11 @@ class FiberScheduler final : public Scheduler {
 
   void preempt(const void* object) override;
 
+  const Task* first_task() const;
+  const Task* following_task(const Task& task) const;
+
   Record& self() const;
+  void enqueue(Record& record);
   bool begin_wait(const WaitReason& reason);
   void make_runnable(Record& record);
   void check_canary(Record& record);
@@ -148,6 +175,8 @@ class FiberScheduler final : public Scheduler {
   StackPool& stacks_;
   const uint64_t max_steps_;
   const Clock* const clock_;
+  StopWatch* const watch_;
+  const bool asks_;  // the strategy wants to be asked at preemption points
 
   RunQueue runnable_;
   uint64_t steps_ = 0;
@@ -163,6 +192,7 @@ class FiberScheduler final : public Scheduler {
 
   Fiber outside_;  // who called run()
   Fiber idle_;     // runs timers and decides what happens when no task can run
+  Record* paused_ = nullptr;
   bool inside_run_ = false;
   bool is_broken_ = false;
   RunEnd end_;

@@ -65,6 +65,9 @@ class SchedulingStrategy {
   // `current` is about to touch `object`: the index in `runnable`, which is not empty, of the task
   // that runs instead, or kStay.
   virtual size_t preempt(const Task& current, const void* object, const RunQueue& runnable) = 0;
+
+  // Which of `count` things that may happen does, 0 being the ordinary one.
+  virtual size_t choose(size_t count) { return 0 * count; }
 };
 
 // First in, first out, each task until it waits.

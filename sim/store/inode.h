@@ -19,6 +19,12 @@ struct MemoryStore::Inode {
   FileData data;           // regular files
   InodeNumber parent = 0;  // directories
   std::map<std::string, InodeNumber, std::less<>> entries;
+
+  // For outcome(): a hash of the path, 0 where only the number of entries counts; what it adds.
+  uint64_t place = 1;
+  uint64_t contribution = 0;
+  bool buries = false;  // it is the graveyard
+  bool touched = false;
 };
 
 }  // namespace coldread::sim

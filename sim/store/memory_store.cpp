@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "sim/outcome_hash.h"
 #include "sim/store/inode.h"
 
 namespace coldread::sim {
@@ -86,11 +87,17 @@ void MemoryStore::release_if_unused(Inode& inode) {
   if (inode.links != 0 || inode.references != 0) return;
   if (inode.type == FileType::directory) pool_.give_blocks(1);
   ++free_inodes_;
+  outcome_ -= inode.contribution;
   inodes_[inode.number].reset();
 }
 
 void MemoryStore::get(InodeNumber inode) {
-  if (Inode* found = find(inode); found != nullptr) ++found->references;
+  if (Inode* found = find(inode); found != nullptr) take(*found);
+}
+
+void MemoryStore::take(Inode& inode) {
+  ++inode.references;
+  ++references_;
 }
 
 void MemoryStore::put(InodeNumber inode) {
@@ -101,6 +108,7 @@ void MemoryStore::put(InodeNumber inode) {
     return;
   }
   --found->references;
+  --references_;
   release_if_unused(*found);
 }
 
@@ -122,6 +130,7 @@ int MemoryStore::truncate(InodeNumber inode, uint64_t size) {
   if (size > kMaxOffset) return -EINVAL;
   if (read_only_) return -EROFS;
   if (size > kMaxFileSize) return -EFBIG;
+  touch(*found);
   found->data.truncate(size);
   return 0;
 }
@@ -132,6 +141,7 @@ int MemoryStore::punch_hole(InodeNumber inode, uint64_t offset, uint64_t length)
   if (offset > kMaxOffset || length == 0 || length > kMaxOffset) return -EINVAL;
   if (read_only_) return -EROFS;
   if (offset + length > kMaxFileSize) return -EFBIG;
+  touch(*found);
   found->data.punch_hole(offset, offset + length);
   return 0;
 }
@@ -142,6 +152,7 @@ int MemoryStore::zero_range(InodeNumber inode, uint64_t offset, uint64_t length)
   if (offset > kMaxOffset || length == 0 || length > kMaxOffset) return -EINVAL;
   if (read_only_) return -EROFS;
   if (offset + length > kMaxFileSize) return -EFBIG;
+  touch(*found);
   found->data.zero(offset, offset + length);
   return 0;
 }
@@ -176,6 +187,7 @@ int MemoryStore::setxattr(InodeNumber inode, std::string_view name,
     if (other != name) others += xattr_room(other, stored.size());
   if (room > kXattrBlockRoom || room + others > kXattrBlockRoom + kXattrInodeRoom) return -ENOSPC;
 
+  touch(*found);
   auto xattr = found->xattrs.find(name);
   if (xattr == found->xattrs.end()) xattr = found->xattrs.emplace(name, 0).first;
   xattr->second.assign(value.begin(), value.end());
@@ -190,6 +202,7 @@ int MemoryStore::removexattr(InodeNumber inode, std::string_view name) {
   if (const int error = check_xattr_name(name); error < 0) return error;
   const auto xattr = found->xattrs.find(name);
   if (xattr == found->xattrs.end()) return -ENODATA;
+  touch(*found);
   found->xattrs.erase(xattr);
   return 0;
 }
@@ -230,6 +243,7 @@ ssize_t MemoryStore::write(InodeNumber inode, uint64_t offset, std::span<const s
   if (offset >= kMaxFileSize) return -EFBIG;
   data = data.first(std::min<uint64_t>(data.size(), kMaxFileSize - offset));
   if (!is_aligned(offset, data)) return -EINVAL;
+  touch(*found);
   if (!found->data.write(offset, data)) return -ENOSPC;
   return static_cast<ssize_t>(data.size());
 }
@@ -241,6 +255,7 @@ int MemoryStore::write_buffered(InodeNumber inode, uint64_t offset,
   if (read_only_) return -EROFS;
   if (!has_range(offset, data.size())) return -EINVAL;
   if (offset + data.size() > kMaxFileSize) return -EFBIG;
+  touch(*found);
   return data.empty() || found->data.write(offset, data) ? 0 : -ENOSPC;
 }
 
@@ -263,6 +278,7 @@ int MemoryStore::chmod(InodeNumber inode, uint32_t mode) {
   Inode* found = find(inode);
   if (found == nullptr) return -ESTALE;
   if (read_only_) return -EROFS;
+  touch(*found);
   found->mode = mode & 07777;
   return 0;
 }
@@ -285,8 +301,47 @@ bool MemoryStore::was_written(InodeNumber inode, uint64_t offset, uint64_t lengt
   return found->data.was_written(offset, length);
 }
 
+void MemoryStore::touch(Inode& inode) {
+  if (inode.touched) return;
+  inode.touched = true;
+  touched_.push_back(inode.number);
+}
+
+uint64_t MemoryStore::contribution(const Inode& inode) const {
+  if (inode.place == 0 || inode.links == 0) return 0;
+  OutcomeHash hash;
+  hash.add(inode.place);
+  hash.add(static_cast<uint64_t>(inode.type));
+  hash.add(inode.mode);
+  hash.add(inode.data.size());
+  hash.add(inode.entries.size());
+  for (const auto& [name, value] : inode.xattrs) {
+    hash.add(name);
+    hash.add(value);
+  }
+  for (const Extent& extent : inode.data.extents()) {
+    hash.add(extent.from);
+    hash.add(extent.to);
+  }
+  return hash.value();
+}
+
+uint64_t MemoryStore::outcome() {
+  for (const InodeNumber number : touched_) {
+    Inode* const inode = inodes_[number].get();
+    if (inode == nullptr) continue;
+    outcome_ -= inode->contribution;
+    inode->contribution = contribution(*inode);
+    outcome_ += inode->contribution;
+    inode->touched = false;
+  }
+  touched_.clear();
+  return outcome_;
+}
+
 std::vector<MemoryStore::HeldInode> MemoryStore::held() const {
   std::vector<HeldInode> found;
+  if (references_ == 0) return found;
   for (const auto& inode : inodes_)
     if (inode != nullptr && inode->references != 0)
       found.push_back({inode->number, inode->references});

@@ -150,6 +150,11 @@ class MemoryStore final : public BackingStore {
   std::vector<Entry> dump(InodeNumber directory = kRoot);
   Entry describe(InodeNumber inode);  // one of these, without its path
 
+  // A number for what dump() would show: equal where that is equal, but of the graveyard only the
+  // number of entries counts, and of a file with several names only the latest. Takes time in
+  // proportion to what was changed since it was asked before.
+  uint64_t outcome();
+
   struct HeldInode {
     InodeNumber inode = 0;
     uint64_t references = 0;
@@ -175,6 +180,10 @@ class MemoryStore final : public BackingStore {
   Parent make_parent(std::string_view path);
   Inode* make(std::string_view path, FileType type, uint32_t mode);
 
+  void take(Inode& inode);  // a reference
+  void touch(Inode& inode);
+  uint64_t contribution(const Inode& inode) const;
+
   BlockPool pool_;
   bool read_only_;
   uint64_t total_inodes_;
@@ -184,6 +193,9 @@ class MemoryStore final : public BackingStore {
   uint64_t filled_files_ = 0;
   std::function<void(std::string_view)> on_misuse_;
   std::vector<std::unique_ptr<Inode>> inodes_;  // by number; numbers are never used twice
+  uint64_t references_ = 0;                     // of all inodes
+  uint64_t outcome_ = 0;                        // the sum of what the inodes add, but for
+  std::vector<InodeNumber> touched_;            // these, which changed
 };
 
 }  // namespace coldread::sim

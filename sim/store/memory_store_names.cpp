@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sim/outcome_hash.h"
 #include "sim/store/inode.h"
 
 namespace coldread::sim {
 namespace {
 
-constexpr size_t kMaxName = 255;       // NAME_MAX
-constexpr size_t kMaxPath = 4096;      // PATH_MAX, the terminating NUL included
+constexpr size_t kMaxName = 255;   // NAME_MAX
+constexpr size_t kMaxPath = 4096;  // PATH_MAX, the terminating NUL included
+constexpr std::string_view kGraveyard = "graveyard";
 constexpr uint32_t kMaxLinks = 65000;  // EXT4_LINK_MAX; subdirectories do not count
 
 int check_name(std::string_view name) {
@@ -38,6 +40,13 @@ int MemoryStore::find_directory(InodeNumber number, std::string_view name, Inode
 
 void MemoryStore::insert(Inode& dir, std::string_view name, Inode& inode) {
   dir.entries.emplace(name, inode.number);
+  OutcomeHash place;
+  place.add(dir.place);
+  place.add(name);
+  inode.place = dir.place == 0 || dir.buries ? 0 : place.value();
+  inode.buries = name == kGraveyard;
+  touch(dir);
+  touch(inode);
   if (inode.type == FileType::directory) {
     inode.parent = dir.number;
     ++dir.links;
@@ -46,6 +55,8 @@ void MemoryStore::insert(Inode& dir, std::string_view name, Inode& inode) {
 
 void MemoryStore::remove(Inode& dir, std::string_view name) {
   const auto entry = dir.entries.find(name);
+  touch(dir);
+  touch(*inodes_[entry->second]);
   if (inodes_[entry->second]->type == FileType::directory) --dir.links;
   dir.entries.erase(entry);
 }
@@ -70,7 +81,7 @@ int MemoryStore::path_lookup(std::string_view path, InodeNumber cwd, InodeNumber
     at = inodes_[next].get();
     if (at == nullptr) return -ENOENT;
   }
-  ++at->references;
+  take(*at);
   *out = at->number;
   return 0;
 }
@@ -80,7 +91,7 @@ int MemoryStore::lookup(InodeNumber dir, std::string_view name, InodeNumber* out
   if (const int error = find_directory(dir, name, &parent); error < 0) return error;
   const auto entry = parent->entries.find(name);
   if (entry == parent->entries.end()) return -ENOENT;
-  ++inodes_[entry->second]->references;
+  take(*inodes_[entry->second]);
   *out = entry->second;
   return 0;
 }
@@ -94,7 +105,7 @@ int MemoryStore::mkdir(InodeNumber dir, std::string_view name, uint32_t mode, In
   Inode* made = allocate(FileType::directory, mode);
   if (made == nullptr) return -ENOSPC;
   made->links = 2;
-  made->references = 1;
+  take(*made);
   insert(*parent, name, *made);
   *out = made->number;
   return 0;
@@ -109,7 +120,7 @@ int MemoryStore::tmpfile(InodeNumber dir, uint32_t mode, InodeNumber* out) {
   Inode* made = allocate(FileType::regular, mode);
   if (made == nullptr) return -ENOSPC;
   made->linkable = true;
-  made->references = 1;
+  take(*made);
   *out = made->number;
   return 0;
 }
@@ -198,7 +209,7 @@ int MemoryStore::mknod(InodeNumber dir, std::string_view name, FileType type, ui
   Inode* made = allocate(type, mode);
   if (made == nullptr) return -ENOSPC;
   made->links = 1;
-  made->references = 1;
+  take(*made);
   insert(*parent, name, *made);
   *out = made->number;
   return 0;

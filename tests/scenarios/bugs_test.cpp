@@ -26,9 +26,10 @@ TEST_P(Bugs, IsFoundWhereItIsAndNowhereElse) {
   for (const std::string& name : scenario->kernels) {
     const Profile& profile = *find_profile(name);
     if (std::find(bug.profiles.begin(), bug.profiles.end(), name) != bug.profiles.end()) {
-      EXPECT_TRUE(hunt(bug, *scenario, profile, sound, kSchedules).found) << "not in " << name;
+      EXPECT_TRUE(hunt(bug, *scenario, profile, sound, {bug.search, kSchedules}).found)
+          << "not in " << name;
     } else {
-      EXPECT_TRUE(silent(bug, *scenario, profile, kSilent)) << "in " << name;
+      EXPECT_TRUE(silent(bug, *scenario, profile, {bug.search, kSilent})) << "in " << name;
     }
   }
 }

@@ -46,7 +46,7 @@ bool race_noticed(const ChangeInfo& info, const Profile& changed) {
   const cli::Bug* bug = cli::find_bug(info.name);
   if (bug == nullptr || !bug->race) return false;
   const auto scenario = cli::load_bug_scenario(source_root() + "/scenarios", *bug);
-  return !cli::silent(*bug, *scenario, changed, kSchedules);
+  return !cli::silent(*bug, *scenario, changed, {bug->search, kSchedules});
 }
 
 bool is_noticed(const ChangeInfo& info, const Profile& profile) {
