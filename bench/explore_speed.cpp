@@ -21,7 +21,7 @@ scenario::Scenario load(const char* name) {
   return std::move(*scenario);
 }
 
-constexpr const char* kThreeTasks = "explore/reader-daemon-withdraw.json";
+constexpr const char* kThreeTasks = "../bench/reader-daemon-withdraw.json";
 
 sim::RunOptions outcomes_only() {
   sim::RunOptions options;

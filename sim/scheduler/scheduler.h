@@ -46,8 +46,8 @@ struct RunEnd {
   std::vector<WaitingTask> waiting;      // hang, broken: all but the idle, in order of creation
 };
 
-// Told of every task that stops, on its own stack: it waits, another one runs first, or the run ends
-// with it.
+// Told of every task that stops, on its own stack: it waits, another one runs first, or the run
+// ends with it.
 class StopWatch {
  public:
   virtual void stops(const Task& task) = 0;

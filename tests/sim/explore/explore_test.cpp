@@ -159,7 +159,7 @@ TEST(Exhaustive, WhatIsLeftOutAddsNothing) {
     ASSERT_TRUE(scenario) << scenario.error();
     ExploreOptions reduced = options(Search::dfs, 1'000'000);
     ExploreOptions whole = reduced;
-    whole.preemptions = 2;
+    whole.preemptions = 1;
     const ExploreResult few = explore(*scenario, reduced);
     const ExploreResult all = explore(*scenario, whole);
     ASSERT_TRUE(few.complete);

@@ -107,7 +107,7 @@ TEST(Replay, ShowsWhatIsThere) {
   EXPECT_EQ(end.report->text, finding.report.text);
   EXPECT_FALSE(end.stopped);
   EXPECT_THAT(end.state, HasSubstr("reader                   waits: "));
-  EXPECT_THAT(end.state, HasSubstr("READ of object id 1 off=0 length="));
+  EXPECT_THAT(end.state, HasSubstr("id 1 READ of object id 0 off=0 length=4096, not read yet"));
   const std::string drawn = columns(end);
   EXPECT_THAT(drawn, HasSubstr("daemon"));
   EXPECT_THAT(drawn, HasSubstr("[copen = "));

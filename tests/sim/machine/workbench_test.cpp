@@ -16,7 +16,8 @@
 namespace coldread::sim {
 namespace {
 
-constexpr int kRuns = kAddressSanitizer ? 20 : 300;
+constexpr int kRuns = kAddressSanitizer ? 20 : 100;
+constexpr int kOutcomes = 3 * kRuns;
 
 scenario::Scenario load(const char* name) {
   auto scenario = scenario::load_file(std::string(std::getenv("COLDREAD_SCENARIOS")) + "/" + name);
@@ -64,7 +65,7 @@ TEST_P(WorkbenchTest, OutcomesStandForTranscripts) {
   Workbench bench(scenario_, profile_, keeping(player::Keep::outcomes));
   std::map<uint64_t, std::string> transcripts;
   std::set<std::string> different;
-  for (int seed = 0; seed < kRuns; seed++) {
+  for (int seed = 0; seed < kOutcomes; seed++) {
     PctStrategy mine(static_cast<uint64_t>(seed), 3, 100);
     PctStrategy other(static_cast<uint64_t>(seed), 3, 100);
     const uint64_t outcome = bench.run(mine).outcome;
@@ -74,11 +75,13 @@ TEST_P(WorkbenchTest, OutcomesStandForTranscripts) {
     different.insert(text);
   }
   EXPECT_EQ(transcripts.size(), different.size());
-  EXPECT_GT(different.size(), 1u);
+  if (!kAddressSanitizer) {
+    EXPECT_GT(different.size(), 1u);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, WorkbenchTest,
-                         testing::Values("explore/reader-daemon-withdraw.json",
+                         testing::Values("../bench/reader-daemon-withdraw.json",
                                          "explore/withdrawn-while-relinquished.json",
                                          "daemons/two-threads.json"),
                          [](const auto& name) {
