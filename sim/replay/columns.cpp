@@ -43,7 +43,8 @@ std::string columns(const Replayed& replayed) {
       stacks[moment.task].clear();
       continue;
     }
-    if (moment.functions == stacks[moment.task]) continue;
+    const bool last = &moment == &replayed.moments.back();
+    if (moment.functions == stacks[moment.task] && !last) continue;
     add_stack(stacks[moment.task], moment.functions, column, lines);
     stacks[moment.task] = moment.functions;
   }
