@@ -26,10 +26,13 @@ class NoDescriptors final : public DescriptorNumbers {
   void install(int, FileHandle) override {}
 };
 
+std::string_view text_of(Request& request) {
+  return {reinterpret_cast<const char*>(request.data.current().data()), request.size};
+}
+
 // Commands that look from the caller's working directory.
 bool names_files(Request& request) {
-  const std::string_view text(reinterpret_cast<const char*>(request.data.current().data()),
-                              request.size);
+  const std::string_view text = text_of(request);
   return text.starts_with("cull") || text.starts_with("inuse") || text.starts_with("dir") ||
          text.starts_with("bind");
 }
@@ -115,7 +118,7 @@ void Device::read(Request& request) {
     std::memcpy(&fd, message.data() + kFdInMessage, sizeof(fd));
     const FileHandle anon = fget(kernel_, fd);
     close_fd(kernel_, fd);
-    publish(anon);
+    find(publish(anon))->announced_ = true;
     const int32_t none = -1;
     std::memcpy(message.data() + kFdInMessage, &none, sizeof(none));
   }
@@ -130,6 +133,9 @@ void Device::write(Request& request) {
   const FileHandle file = file_;
   file->count.get();
   Task& task = *kernel_.scheduler.current();
+  // In a kernel a dead daemon's descriptor is closed; while one is open its OPEN cannot come again.
+  if (text_of(request).starts_with("restore"))
+    close_unclaimed([](const AnonFile& anon) { return anon.announced_; });
   if (working_directory_ && names_files(request)) task.cwd = working_directory_(request.pid);
   const ssize_t result =
       file->ops->write(kernel_, file, {request.data.current().data(), request.size});
@@ -182,15 +188,7 @@ void Device::close_device() {
   const FileHandle file = std::exchange(file_, FileHandle());
   closing_++;
   // What its daemon never opened goes with it.
-  for (bool more = true; more;) {
-    more = false;
-    for (const auto& [id, anon] : anon_) {
-      if (anon->claimed_) continue;
-      close_anon(*anon);
-      more = true;
-      break;
-    }
-  }
+  close_unclaimed([](const AnonFile&) { return true; });
   close(file);
   closing_--;
   closed_.wake_up_all();
@@ -234,6 +232,16 @@ void Device::close_anon(AnonFile& anon) {
   table->remove(anon);
   anon_.erase(id);
   if (file) close(file);
+}
+
+// Others may come and go while one is being closed.
+void Device::close_unclaimed(bool (*which)(const AnonFile&)) {
+  for (auto next = anon_.begin(); next != anon_.end();) {
+    AnonFile& anon = *next->second;
+    const uint32_t id = next->first;
+    if (!anon.claimed_ && which(anon)) close_anon(anon);
+    next = anon_.upper_bound(id);
+  }
 }
 
 FileHandle Device::opened(fuse_ino_t number) const {

@@ -5,7 +5,7 @@
 // through FUSE: an OPEN message read from the mount carries fd -1, and the client opens
 // dev/anon/<object id> itself. Each of its opens is one more copy of the anonymous fd; when the
 // last has gone the object is closed. Until the first one the device keeps it, and closes it if it
-// is closed itself.
+// is closed itself or "restore" says that whoever read the OPEN is gone.
 //
 // Thread rules: the host's thread, on fibers.
 #pragma once
@@ -50,9 +50,10 @@ class AnonFile final : public Node {
 
   Device& device_;
   const uint32_t object_id_;
-  FileHandle file_;       // null: closed
-  unsigned opens_ = 0;    // that were not released
-  bool claimed_ = false;  // it was opened once
+  FileHandle file_;         // null: closed
+  unsigned opens_ = 0;      // that were not released
+  bool claimed_ = false;    // it was opened once
+  bool announced_ = false;  // by an OPEN that was read from the mount
 };
 
 // dev/anon.
@@ -132,6 +133,7 @@ class Device final : public Node {
   void close_device();
   std::shared_ptr<AnonFile> find(uint32_t object_id) const;
   void close_anon(AnonFile& anon);
+  void close_unclaimed(bool (*which)(const AnonFile&));
   void forget_poll();
   static void notify(void* device);
 

@@ -1,7 +1,7 @@
 // `coldread umount`: ends a mount, or cleans up behind a server that was killed.
 #include <fmt/core.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,8 +66,9 @@ int umount(const std::string& argument, bool force) {
     }
     mountpoint = resolved;
   }
-  struct stat attributes = {};
-  const bool dead = stat(mountpoint.c_str(), &attributes) < 0 && errno == ENOTCONN;
+  // Not stat(): the root's attributes are believed for an hour, whoever serves them.
+  struct statfs statistics = {};
+  const bool dead = statfs(mountpoint.c_str(), &statistics) < 0 && errno == ENOTCONN;
   if (dead)
     fmt::print("{}: its server has gone without unmounting (killed?); cleaning up\n", mountpoint);
   const int error = unmount(mountpoint, force || dead);
