@@ -261,23 +261,23 @@ int Server::list_requests(std::string* text) {
     const uint32_t pid = request->pid;
     *text +=
         fmt::format("{:>7} {:<15} {:<9} {:>12} {:>9} {:>9.3f} {:>8}  {:<32} {}\n", pid,
-                    host_.tape().ask(
-                        "command", [pid] { return command_of(pid); }, pid),
+                    printable(host_.tape().ask(
+                        "command", [pid] { return command_of(pid); }, pid)),
                     request->operation, request->offset, request->size,
                     static_cast<double>(now - request->since) / 1e9, message_of(kernel_, *request),
                     fmt::format("{} {}", reason.kind, reason.name),
-                    request->node != nullptr ? request->node->path() : "");
+                    request->node != nullptr ? printable(request->node->path()) : "");
   }
   *text += fmt::format("\n{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  {}\n", "ID", "MESSAGE", "OBJECT",
                        "STATE", "OFFSET", "LENGTH", "FILE");
   for_each_message(kernel_, [&](const cachefiles_req& req, uint64_t id, bool unread) {
     constexpr const char* kNames[] = {"OPEN", "CLOSE", "READ"};
     const bool read = req.msg.opcode == CACHEFILES_OP_READ;
-    *text +=
-        fmt::format("{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  {}\n", id,
-                    kNames[std::min<uint32_t>(req.msg.opcode, 2)],
-                    req.object->ondemand->ondemand_id, unread ? "unread" : "delivered",
-                    read ? req.msg.read.off : 0, read ? req.msg.read.len : 0, path_of(req.object));
+    *text += fmt::format("{:>10} {:<7} {:>10} {:<10} {:>12} {:>9}  {}\n", id,
+                         kNames[std::min<uint32_t>(req.msg.opcode, 2)],
+                         req.object->ondemand->ondemand_id, unread ? "unread" : "delivered",
+                         read ? req.msg.read.off : 0, read ? req.msg.read.len : 0,
+                         printable(path_of(req.object)));
   });
   return 0;
 }
@@ -308,7 +308,7 @@ std::string Server::report() const {
   for (const auto& [name, counts] : volumes_->counts()) {
     const FetchCounts fetched = daemon_ ? daemon_->counts(name) : FetchCounts();
     text += fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14}  {}{}\n", counts->hits, counts->misses,
-                        fetched.holes, counts->bytes, fetched.bytes, name,
+                        fetched.holes, counts->bytes, fetched.bytes, printable(name),
                         counts->errors != 0 ? fmt::format(" ({} errors)", counts->errors) : "");
   }
   return text;

@@ -10,6 +10,22 @@
 
 namespace coldread::fuse {
 
+std::string printable(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string result;
+  for (const char byte : name) {
+    const auto value = static_cast<unsigned char>(byte);
+    if (value >= ' ' && value != 0x7f && value != '\\') {
+      result += byte;
+    } else {
+      result += "\\x";
+      result += kDigits[value >> 4];
+      result += kDigits[value & 15];
+    }
+  }
+  return result;
+}
+
 void TextFile::open(Request& request) {
   if ((request.flags & O_ACCMODE) != O_RDONLY) {
     request.error(EACCES);

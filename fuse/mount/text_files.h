@@ -5,11 +5,17 @@
 
 #include <functional>
 #include <map>
+#include <string>
+#include <string_view>
 
 #include "fuse/host/kernel_log.h"
 #include "fuse/mount/node.h"
 
 namespace coldread::fuse {
+
+// A name that somebody has chosen, on one line and without anything a terminal obeys: such bytes,
+// and backslashes, become \xNN.
+std::string printable(std::string_view name);
 
 // A file whose text is made when it is opened.
 class TextFile final : public Node {

@@ -173,11 +173,6 @@ void Volume::leave_tree() {
 Cookie::Cookie(std::shared_ptr<Volume> volume, std::string name)
     : volume_(std::move(volume)),
       name_(std::move(name)),
-      counts_([this] {
-        auto& counts = volume_->volumes_.counts_[volume_->name() + "/" + name_];
-        if (!counts) counts = std::make_shared<ReadCounts>();
-        return counts;
-      }()),
       settled_(kernel().scheduler, "a cookie to be acquired") {}
 
 void Cookie::acquire() {
@@ -200,7 +195,8 @@ Attributes Cookie::attributes() {
 }
 
 void Cookie::open(Request& request) {
-  if ((request.flags & O_ACCMODE) != O_RDONLY) {
+  // FUSE lets O_TRUNC through with any mode, and would have readers see an empty file.
+  if ((request.flags & O_ACCMODE) != O_RDONLY || (request.flags & O_TRUNC) != 0) {
     request.error(EROFS);
     return;
   }
@@ -221,13 +217,21 @@ void Cookie::open(Request& request) {
     if (!fscache_wait_for_operation(kernel(), cres, FSCACHE_WANT_READ)) error = -ENOBUFS;
     fscache_end_operation(kernel(), cres);
   }
-  if (error == 0) size_known_ = true;
+  if (error == 0) opened();
   if (error != 0) request.error(-error);
   if (error != 0 || !request.open({0, FOPEN_KEEP_CACHE | FOPEN_NOFLUSH})) unuse();
 }
 
+// There are counts for what there is, not for every name that somebody looks up.
+void Cookie::opened() {
+  size_known_ = true;
+  auto& counts = volume_->volumes_.counts_[volume_->name() + "/" + name_];
+  if (!counts) counts = std::make_shared<ReadCounts>();
+  counts_ = counts;
+}
+
 void Cookie::read(Request& request) {
-  if (!handle_ || uses_ == 0) {
+  if (!handle_ || !counts_ || uses_ == 0) {
     request.error(EBADF);
     return;
   }

@@ -121,6 +121,7 @@ class Cookie final : public Node {
 
   Kernel& kernel() const { return volume_->volumes_.kernel_; }
   void forgotten() override { drop_if_unused(); }
+  void opened();
   int64_t read_pages(Request& request, uint64_t start, uint64_t end);
   void unuse();
   void drop_if_unused();
@@ -128,7 +129,7 @@ class Cookie final : public Node {
 
   const std::shared_ptr<Volume> volume_;
   const std::string name_;
-  const std::shared_ptr<ReadCounts> counts_;
+  std::shared_ptr<ReadCounts> counts_;  // from the first successful open on
   CookieHandle handle_;
   Acquired acquired_ = Acquired::not_yet;
   int error_ = 0;

@@ -18,11 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned kTimeLimit = 200;     // seconds for a test
-constexpr int kPatience = 30'000;        // ms for a line: far more than it ever takes
-constexpr size_t kPiece = 2 * kBlock;    // what a reader asks for at once
-constexpr size_t kAttributeHeader = 18;  // of an object's attribute
-constexpr const char* kAttribute = "user.CacheFiles.cache";
+constexpr unsigned kTimeLimit = 200;   // seconds for a test
+constexpr int kPatience = 30'000;      // ms for a line: far more than it ever takes
+constexpr size_t kPiece = 2 * kBlock;  // what a reader asks for at once
 
 int events_of_children = -1;
 char mountpoint_for_alarm[PATH_MAX];
@@ -72,19 +70,6 @@ std::string read_object(const std::string& path) {
 void tell(const std::string& line) {
   const std::string text = line + "\n";
   if (write(events_of_children, text.data(), text.size()) < 0) _exit(9);
-}
-
-std::vector<Range> joined(std::vector<Range> ranges) {
-  std::sort(ranges.begin(), ranges.end(),
-            [](const Range& a, const Range& b) { return a.from < b.from; });
-  std::vector<Range> result;
-  for (const Range& range : ranges) {
-    if (!result.empty() && range.from <= result.back().to)
-      result.back().to = std::max(result.back().to, range.to);
-    else
-      result.push_back(range);
-  }
-  return result;
 }
 
 void Place::SetUp() {
@@ -325,49 +310,10 @@ std::string Place::requests() const {
   return text_of(at("mount/requests"));
 }
 
-// --- the cache ----------------------------------------------------------------------------------
-
-namespace {
-
-void check_attribute(const fs::path& file) {
-  unsigned char value[512];
-  const ssize_t size = getxattr(file.c_str(), kAttribute, value, sizeof(value));
-  ASSERT_EQ(size, static_cast<ssize_t>(kAttributeHeader)) << file;
-  uint64_t object_size = 0;
-  for (int i = 0; i < 8; i++) object_size = object_size << 8 | value[i];
-  EXPECT_EQ(object_size, size_of(file.filename().string())) << file;
-  EXPECT_EQ(value[16], 1) << file << ": type";
-}
-
-std::vector<Range> check_data(const fs::path& file, const Pattern& pattern) {
-  std::vector<Range> result;
-  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  for (off_t from = 0; (from = lseek(fd, from, SEEK_DATA)) >= 0;) {
-    const off_t to = lseek(fd, from, SEEK_HOLE);
-    std::vector<std::byte> data(static_cast<size_t>(to - from));
-    EXPECT_EQ(pread(fd, data.data(), data.size(), from), to - from) << file;
-    const auto wrong = pattern.first_wrong(data, static_cast<uint64_t>(from));
-    EXPECT_FALSE(wrong) << file << ": a byte that nobody wrote at " << *wrong;
-    result.push_back({static_cast<uint64_t>(from), static_cast<uint64_t>(to)});
-    from = to;
-  }
-  close(fd);
-  return joined(std::move(result));
-}
-
-}  // namespace
-
 std::map<std::string, std::vector<Range>> Place::check_cache() const {
-  std::map<std::string, std::vector<Range>> result;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(at("cache"))) {
-    if (!entry.is_regular_file()) continue;
-    const std::string name = entry.path().filename();
-    EXPECT_EQ(name[0], 'D') << entry.path();
-    check_attribute(entry.path());
-    const std::string key = name.substr(1);
-    result[key] = check_data(entry.path(), Pattern(key));
-  }
-  return result;
+  const CacheContents contents = look_at_cache(at("cache"));
+  for (const std::string& complaint : contents.complaints) ADD_FAILURE() << complaint;
+  return contents.data;
 }
 
 }  // namespace coldread::faults

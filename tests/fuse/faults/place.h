@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/fuse/faults/cache_contents.h"
 #include "tests/fuse/store/store_fixture.h"
 
 namespace coldread::faults {
@@ -24,13 +25,6 @@ enum class Way {
   exec,      // stepping daemons that were never changed
   built_in,  // the server's own
 };
-
-struct Range {
-  uint64_t from = 0, to = 0;  // bytes
-  bool operator==(const Range&) const = default;
-};
-// Together, without those between; ordered.
-std::vector<Range> joined(std::vector<Range> ranges);
 
 class Place : public testing::Test {
  protected:
