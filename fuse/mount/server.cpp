@@ -74,6 +74,7 @@ void Server::build_tree() {
         pid);
   });
   volumes_ = std::make_shared<Volumes>(kernel_);
+  volumes_->on_new_size([this](fuse_ino_t inode) { session_.forget_attributes(inode); });
   const auto directory = [this] {
     auto made = std::make_shared<FixedDirectory>();
     nodes_.add(made);

@@ -236,6 +236,10 @@ void Session::watch_signals(const Request& request) {
   fuse_req_interrupt_func(request.raw(), Operations::interrupt, serial);
 }
 
+void Session::forget_attributes(fuse_ino_t inode) const {
+  fuse_lowlevel_notify_inval_inode(session_, inode, -1, 0);  // -1: no pages
+}
+
 void Session::stop_reading() {
   if (fd_ >= 0) host_.unwatch(fd_);
   fd_ = -1;

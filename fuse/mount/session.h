@@ -36,6 +36,10 @@ class Session {
   // Signals that reach whoever waits for `request` are told. Before it is answered.
   static void watch_signals(const Request& request);
 
+  // What was answered of this inode's attributes until now no longer counts, even if the kernel has
+  // not yet read the answer.
+  void forget_attributes(fuse_ino_t inode) const;
+
   // No request is read any more.
   void stop_reading();
 

@@ -225,6 +225,11 @@ void Cookie::open(Request& request) {
 // There are counts for what there is, not for every name that somebody looks up.
 void Cookie::opened() {
   size_known_ = true;
+  // Whoever asked before the daemon had answered was told another size, and may take notice of that
+  // after those who open it now: they would read nothing.
+  const int64_t size = handle_->object_size;
+  if (std::exchange(told_size_, size) != size && volume_->volumes_.new_size_)
+    volume_->volumes_.new_size_(inode);
   auto& counts = volume_->volumes_.counts_[volume_->name() + "/" + name_];
   if (!counts) counts = std::make_shared<ReadCounts>();
   counts_ = counts;

@@ -12,6 +12,7 @@
 // Thread rules: the host's thread, on fibers.
 #pragma once
 
+#include <functional>
 #include <map>
 
 #include "fuse/mount/node.h"
@@ -37,6 +38,8 @@ class Volumes final : public Node {
 
   // Makes a volume as mkdir does; it need not be there yet when this returns. Null: there is one.
   std::shared_ptr<Volume> make(const std::string& name);
+  // Called when a size is told that differs from what was told before.
+  void on_new_size(std::function<void(fuse_ino_t inode)> call) { new_size_ = std::move(call); }
   // Gives back everything; the mount answers nothing any more.
   void relinquish_all();
   // "<volume>/<cookie>", also of those that have gone.
@@ -55,6 +58,7 @@ class Volumes final : public Node {
   friend class Volume;
 
   Kernel& kernel_;
+  std::function<void(fuse_ino_t)> new_size_;
   std::map<std::string, std::shared_ptr<Volume>> volumes_;
   std::map<std::string, std::shared_ptr<ReadCounts>> counts_;
 };
@@ -137,6 +141,7 @@ class Cookie final : public Node {
   unsigned uses_ = 0;
   bool unlinked_ = false;
   bool size_known_ = false;  // somebody opened it
+  int64_t told_size_ = 0;    // to those who did
 };
 
 }  // namespace coldread::fuse

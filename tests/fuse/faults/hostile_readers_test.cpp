@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <utime.h>
 
+#include <atomic>
 #include <cstring>
 #include <random>
 
@@ -110,6 +111,39 @@ TEST_F(HostileReaders, NamesOfOddBytes) {
       rmdir(volume(name).c_str());
     }
   });
+}
+
+// A size that was told before the first open has ended, and comes to the kernel's notice later than
+// the true one, must not count.
+TEST_F(HostileReaders, FirstReadersOfAnObjectSeeAllOfIt) {
+  constexpr int kReaders = 8, kObjects = 60;
+  const auto path_of = [this](int object) {
+    return bad("first" + std::to_string(object) + "-9000");
+  };
+  const auto object = static_cast<std::atomic<int>*>(
+      mmap(nullptr, kBlock, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  for (int i = 0; i < 4; i++) {
+    in_child([&] {
+      struct stat attributes {};
+      while (true) stat(path_of(*object).c_str(), &attributes);
+    });
+  }
+  for (int i = 0; i < kReaders; i++) {
+    in_child([&] {
+      char byte = 0;
+      for (int own = 0; own < kObjects; own++) {
+        if (i == 0) *object = own;
+        while (*object < own) usleep(100);
+        const int fd = open(path_of(own).c_str(), O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || pread(fd, &byte, 1, 8192) != 1) tell("nothing in " + std::to_string(own));
+        close(fd);
+      }
+      tell("all read");
+    });
+  }
+  for (int i = 0; i < kReaders; i++) await({"all read"});
+  for (const std::string& line : told()) EXPECT_FALSE(line.starts_with("nothing")) << line;
+  end_children();
 }
 
 TEST_F(HostileReaders, ANameForgesNoLine) {
