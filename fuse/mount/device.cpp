@@ -133,9 +133,12 @@ void Device::write(Request& request) {
   const FileHandle file = file_;
   file->count.get();
   Task& task = *kernel_.scheduler.current();
-  // In a kernel a dead daemon's descriptor is closed; while one is open its OPEN cannot come again.
-  if (text_of(request).starts_with("restore"))
+  // In a kernel a dead daemon's descriptors are closed; while one is open its OPEN cannot come
+  // again.
+  if (text_of(request).starts_with("restore")) {
     close_unclaimed([](const AnonFile& anon) { return anon.announced_; });
+    closed_.wait_event([this] { return closing_ == 0; });
+  }
   if (working_directory_ && names_files(request)) task.cwd = working_directory_(request.pid);
   const ssize_t result =
       file->ops->write(kernel_, file, {request.data.current().data(), request.size});

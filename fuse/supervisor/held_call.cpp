@@ -37,9 +37,7 @@ int HeldRead::write(std::span<const std::byte> message) const {
 }
 
 int HeldRead::install(const std::string& path, int reserved) const {
-  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  const int installed = file < 0 ? -errno : listener().add_fd(id(), file, {}, false);
-  if (file >= 0) close(file);
+  const int installed = listener().add_opened(id(), path, O_WRONLY, {}, false);
   if (installed == -ENOENT) return installed;  // it was killed: there is nobody to miss anything
   if (installed < 0) {
     fmt::print(stderr, "coldread: process {} cannot be given the descriptor of an OPEN: {}\n",

@@ -1,11 +1,13 @@
 #include "fuse/supervisor/listener.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP  // since Linux 6.6
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
@@ -78,6 +80,24 @@ int Listener::add_fd(uint64_t id, int fd, std::optional<int> number, bool close_
   }
   const int result = ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &added);
   return result < 0 ? -errno : result;
+}
+
+// Nothing ends the wait for an answer from the mount but the mount's own end, that is, when its
+// /dev/fuse is closed: which this very thread would hold open, together with all others. So it has
+// descriptors of its own, and of them but the listener.
+int Listener::add_opened(uint64_t id, const std::string& path, int flags, std::optional<int> number,
+                         bool close_on_exec) const {
+  int result = 0;
+  std::thread([&] {
+    const auto own = static_cast<unsigned>(fd_);
+    // Where it is forbidden there is one descriptor table, as ever.
+    if (close_range(own + 1, ~0U, CLOSE_RANGE_UNSHARE) == 0 && own > 0)
+      close_range(0, own - 1, CLOSE_RANGE_UNSHARE);
+    const int file = open(path.c_str(), flags | O_CLOEXEC);
+    result = file < 0 ? -errno : add_fd(id, file, number, close_on_exec);
+    if (file >= 0) close(file);
+  }).join();
+  return result;
 }
 
 }  // namespace coldread::fuse

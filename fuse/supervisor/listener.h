@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace coldread::fuse {
 
@@ -40,6 +41,10 @@ class Listener {
   // replaces, or at the lowest free one. The number, or -ENOENT (the thread is gone), -EMFILE,
   // -EBADF (`number` beyond its limit).
   int add_fd(uint64_t id, int fd, std::optional<int> number, bool close_on_exec) const;
+  // The same for a file of our own mount, which is opened for it: also what open() answers. If we
+  // are killed meanwhile the mount ends nevertheless, and the caller of the held call gets ENOSYS.
+  int add_opened(uint64_t id, const std::string& path, int flags, std::optional<int> number,
+                 bool close_on_exec) const;
 
  private:
   int fd_;

@@ -49,6 +49,11 @@ std::optional<OpenCall> open_call(const seccomp_notif& call) {
   return found;
 }
 
+// Where a descriptor goes: -1 is the lowest free number.
+std::optional<int> place(int number) {
+  return number < 0 ? std::nullopt : std::optional(number);
+}
+
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
@@ -149,12 +154,11 @@ void Supervisor::open(const seccomp_notif& call) {
 void Supervisor::open_device(const seccomp_notif& call, uint64_t flags) {
   if (!counts_as_administrator(thread_of(call))) return listener_->answer(call.id, -EPERM);
   const auto mode = static_cast<int>(flags & (O_ACCMODE | O_NONBLOCK));
-  const int device = ::open(service_.device_path().c_str(), mode | O_CLOEXEC);
-  if (device < 0) return listener_->answer(call.id, -errno);
   const int number = free_number(thread_of(call), 0);
-  // give() closes our own: were it open when the program goes on, its close() would not be the
-  // last.
-  listener_->answer(call.id, give(call, device, number, (flags & O_CLOEXEC) != 0));
+  // Our own descriptor is closed by then: were it open when the program goes on, its close() would
+  // not be the last.
+  listener_->answer(call.id, listener_->add_opened(call.id, service_.device_path(), mode,
+                                                   place(number), (flags & O_CLOEXEC) != 0));
 }
 
 bool Supervisor::redirect(pid_t thread) {
@@ -213,8 +217,7 @@ int Supervisor::free_number(pid_t thread, int from) const {
 
 // `fd`, which is closed here, becomes the program's `number`, or (-1) its lowest free one.
 int Supervisor::give(const seccomp_notif& call, int fd, int number, bool close_on_exec) const {
-  const std::optional<int> place = number < 0 ? std::nullopt : std::optional(number);
-  const int given = listener_->add_fd(call.id, fd, place, close_on_exec);
+  const int given = listener_->add_fd(call.id, fd, place(number), close_on_exec);
   close(fd);
   return given;
 }
