@@ -237,6 +237,7 @@ void Session::watch_signals(const Request& request) {
 }
 
 void Session::forget_attributes(fuse_ino_t inode) const {
+  if (session_ == nullptr) return;                           // a replay, which nobody mounted
   fuse_lowlevel_notify_inval_inode(session_, inode, -1, 0);  // -1: no pages
 }
 
