@@ -21,7 +21,7 @@ namespace coldread::erofs {
 
 struct ImageOptions {
   std::vector<std::string> devices;     // of device=, in order; none: the image's own names
-  bool one_request_per_extent = false;  // as before 6.2: extents of a window fail one by one
+  bool one_request_per_extent = false;  // as before 6.2: after an error the others are read
   bool reads_compressed = false;        // the kernel would (6.9+), so the log says that it is us
   bool knows_xattr_prefixes = true;     // 6.4+
 };
@@ -80,9 +80,8 @@ class Image {
   int read_link(Inode& link, std::string* target);
 
   // One window of a file's page cache: [start, start + pages.size()) in whole pages, as
-  // erofs_fscache_readahead() does it. With one_request_per_extent *filled says how many of the
-  // bytes are good although there was an error.
-  int read(const Inode& file, uint64_t start, std::span<std::byte> pages, size_t* filled);
+  // erofs_fscache_readahead() does it. After an error nothing of it is good.
+  int read(const Inode& file, uint64_t start, std::span<std::byte> pages);
 
   // erofs_getxattr(), erofs_listxattr(): names with their prefixes. -ENODATA: there is none such.
   int get_xattr(const Inode& inode, std::string_view name, std::string* value);

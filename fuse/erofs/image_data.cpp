@@ -109,22 +109,16 @@ int Image::read_slice(const Inode& inode, uint64_t start, std::span<std::byte> p
   return source_.read(device, physical + within, pages.first(*count));
 }
 
-int Image::read(const Inode& file, uint64_t start, std::span<std::byte> pages, size_t* filled) {
-  size_t done = 0;
+int Image::read(const Inode& file, uint64_t start, std::span<std::byte> pages) {
   int first_error = 0;
-  *filled = 0;
-  while (done < pages.size()) {
+  for (size_t done = 0; done < pages.size();) {
     size_t count = 0;
     const int error = read_slice(file, start + done, pages.subspan(done), &count);
-    if (error != 0 && first_error == 0) {
-      first_error = error;
-      *filled = options_.one_request_per_extent ? done : 0;
-    }
+    if (first_error == 0) first_error = error;
     // Of an extent that could not even be found nobody knows the end.
     if (error != 0 && (!options_.one_request_per_extent || count == 0 || error == -EINTR)) break;
     done += count;
   }
-  if (first_error == 0) *filled = pages.size();
   return first_error;
 }
 
@@ -132,10 +126,7 @@ int Image::read(const Inode& file, uint64_t start, std::span<std::byte> pages, s
 int Image::page_of(Inode& inode, uint64_t position, PageCache::Page* page) {
   return inode.pages.get(
       position,
-      [this, &inode](uint64_t start, std::span<std::byte> out) {
-        size_t filled = 0;
-        return read(inode, start, out, &filled);
-      },
+      [this, &inode](uint64_t start, std::span<std::byte> out) { return read(inode, start, out); },
       page);
 }
 

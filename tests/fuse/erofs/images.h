@@ -126,10 +126,9 @@ inline std::string contents(Image& image, const Inode& inode, int* error, size_t
   while (bytes.size() < inode.size) {
     const uint64_t left = (inode.size - bytes.size() + kBlockSize - 1) / kBlockSize * kBlockSize;
     std::vector<std::byte> pages(std::min<uint64_t>(left, window));
-    size_t filled = 0;
-    *error = image.read(inode, bytes.size(), pages, &filled);
+    *error = image.read(inode, bytes.size(), pages);
     if (*error != 0) return bytes;
-    bytes.append(reinterpret_cast<const char*>(pages.data()), filled);
+    bytes.append(reinterpret_cast<const char*>(pages.data()), pages.size());
   }
   bytes.resize(inode.size);
   return bytes;
