@@ -94,6 +94,14 @@ constexpr std::array kChanges = {
                true, "a security context is judged when it is named, not at bind"},
     ChangeInfo{Change::write_short_count, "write-short-count", "6b89819b06d8", "6.16", true,
                "writing to the cache returns what was written, not 0 for all"},
+    ChangeInfo{Change::erofs_shared_domain, "erofs-shared-domain", "8b7adf1dff3d", "6.1", true,
+               "mounts of one domain_id share their volume and blobs"},
+    ChangeInfo{Change::erofs_domain_fsid_unique, "erofs-domain-fsid-unique", "27f2a2dcc626", "6.2",
+               true, "an image that its domain has is refused before anything is read"},
+    ChangeInfo{Change::erofs_large_folios, "erofs-large-folios", "e6687b89225e", "6.2", false,
+               "a window of an image is one read, and readers get its own errno"},
+    ChangeInfo{Change::erofs_fscache_compressed, "erofs-fscache-compressed", "a1bafc3109d7", "6.9",
+               false, "compressed files can be read on demand"},
 };
 static_assert(kChanges.size() == static_cast<size_t>(Change::count));
 

@@ -60,6 +60,10 @@ enum class Change : uint8_t {
   fd_write_null_file,
   secctx_parse_immediate,
   write_short_count,
+  erofs_shared_domain,
+  erofs_domain_fsid_unique,
+  erofs_large_folios,
+  erofs_fscache_compressed,
   count
 };
 

@@ -7,15 +7,15 @@ int PageCache::get(uint64_t position, const Fill& fill, Page* page) {
   Slot& slot = slots_[index];
   if (slot.locked) source_.wait_until([&slot] { return !slot.locked; });
   if (!slot.filled) {
-    if (!slot.bytes) slot.bytes = std::make_unique<std::byte[]>(kBlockSize);
+    if (!slot.memory) slot.memory = std::make_unique<Memory>();
     slot.locked = true;
-    const int error = fill(index * kBlockSize, {slot.bytes.get(), kBlockSize});
+    const int error = fill(index * kBlockSize, slot.memory->bytes);
     slot.locked = false;
     slot.filled = error == 0;
     source_.changed();
     if (error != 0) return error;
   }
-  *page = {slot.bytes.get(), kBlockSize};
+  *page = slot.memory->bytes;
   return 0;
 }
 

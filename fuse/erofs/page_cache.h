@@ -25,8 +25,11 @@ class PageCache {
   int get(uint64_t position, const Fill& fill, Page* page);
 
  private:
+  struct alignas(kBlockSize) Memory {  // what direct I/O wants
+    std::byte bytes[kBlockSize];
+  };
   struct Slot {
-    std::unique_ptr<std::byte[]> bytes;
+    std::unique_ptr<Memory> memory;
     bool filled = false;
     bool locked = false;
   };

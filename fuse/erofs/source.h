@@ -22,8 +22,8 @@ class Source {
   // negative errno, which fails the mount.
   virtual int add_device(const std::string& name) = 0;
 
-  // Fills whole pages from byte `start`, a multiple of the page size below 2^63, of a device.
-  // 0, -EIO or -ENOBUFS; -EINTR if the reader was killed.
+  // Fills whole pages, aligned in memory as well, from byte `start`, a multiple of the page size
+  // below 2^63, of a device. 0, -EIO or -ENOBUFS; -EINTR if the reader was killed.
   virtual int read(unsigned device, uint64_t start, std::span<std::byte> pages) = 0;
 
   // Lets others run until it holds; changed() is called whenever it may have begun to hold.

@@ -33,6 +33,7 @@ struct stat NodeTable::stat_of(Node& node) const {
   result.st_size = static_cast<off_t>(attributes.size);
   result.st_blksize = 4096;
   result.st_blocks = static_cast<blkcnt_t>((attributes.size + 511) / 512);
+  node.complete(result);
   return result;
 }
 
@@ -47,6 +48,13 @@ void NodeTable::reply_attributes(Request& request, Node& node) const {
 
 void Node::getattr(Request& request) {
   table->reply_attributes(request, *this);
+}
+
+void Node::statfs(Request& request) {
+  struct statvfs stat = {};
+  stat.f_bsize = 512;
+  stat.f_namemax = 255;
+  request.statfs(stat);
 }
 
 void Node::forget(Request& request) {

@@ -69,7 +69,7 @@ class Node {
   virtual void unlink(Request& request) { request.error(EPERM); }
   virtual void rmdir(Request& request) { request.error(EPERM); }
   virtual std::vector<DirectoryEntry> list() { return {}; }
-  void readdir(Request& request);
+  virtual void readdir(Request& request);  // lists list()
 
   // Files.
   virtual void open(Request& request) { request.error(EACCES); }
@@ -83,7 +83,13 @@ class Node {
   virtual void fallocate(Request& request) { request.error(EOPNOTSUPP); }
   virtual void fsync(Request& request) { request.error(EINVAL); }
 
-  // Both.
+  // All.
+  virtual void complete(struct stat&) const {}  // what attributes() do not say
+  virtual void readlink(Request& request) { request.error(EINVAL); }
+  // ENOSYS: the kernel asks no more.
+  virtual void getxattr(Request& request) { request.error(ENOSYS); }
+  virtual void listxattr(Request& request) { request.error(ENOSYS); }
+  virtual void statfs(Request& request);
   void getattr(Request& request);
   void forget(Request& request);
 

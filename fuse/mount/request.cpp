@@ -108,6 +108,30 @@ void Request::ioctl(int result, std::span<const std::byte> out) {
     fuse_reply_ioctl(raw, result, out.data(), out.size());
 }
 
+void Request::link(const std::string& target) {
+  if (answered()) return;
+  if (const fuse_req_t raw = take("link")) fuse_reply_readlink(raw, target.c_str());
+}
+
+void Request::attribute(const std::string& value) {
+  if (size != 0 && value.size() > size) {
+    error(ERANGE);
+    return;
+  }
+  if (answered()) return;
+  const fuse_req_t raw = take("attribute", {static_cast<int64_t>(value.size())});
+  if (raw == nullptr) return;
+  if (size == 0)
+    fuse_reply_xattr(raw, value.size());
+  else
+    fuse_reply_buf(raw, value.data(), value.size());
+}
+
+void Request::statfs(const struct statvfs& stat) {
+  if (answered()) return;
+  if (const fuse_req_t raw = take("statfs")) fuse_reply_statfs(raw, &stat);
+}
+
 void Request::nothing() {
   if (answered()) return;
   if (const fuse_req_t raw = take("nothing")) fuse_reply_none(raw);

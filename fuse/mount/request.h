@@ -19,6 +19,7 @@
 namespace coldread::fuse {
 
 class Node;
+class NodeTable;
 
 // How a file is opened: FOPEN_* of <linux/fuse.h>, of which libfuse knows but a few.
 struct OpenReply {
@@ -74,6 +75,7 @@ class Request {
   std::unique_ptr<PollHandle> poll_handle;
 
   // --- who works on it ---
+  std::shared_ptr<NodeTable> nodes;  // of the file system it came through
   std::shared_ptr<Node> node;
   Task* task = nullptr;
   TimeNs since = 0;
@@ -93,6 +95,10 @@ class Request {
   void poll(uint32_t events);
   void ioctl(int result, std::span<const std::byte> out = {});
   void nothing();  // FORGET
+  void link(const std::string& target);
+  // A value or all names, or their length if `size` is 0; ERANGE if that is too little.
+  void attribute(const std::string& value);
+  void statfs(const struct statvfs& stat);
 
   fuse_req_t raw() const { return request_; }
 

@@ -10,12 +10,13 @@ constexpr struct {
   const char* name;
   Request::Handler handler;
 } kOperations[] = {
-    {"lookup", &Node::lookup},   {"forget", &Node::forget},      {"getattr", &Node::getattr},
-    {"setattr", &Node::setattr}, {"mkdir", &Node::mkdir},        {"unlink", &Node::unlink},
-    {"rmdir", &Node::rmdir},     {"readdir", &Node::readdir},    {"open", &Node::open},
-    {"release", &Node::release}, {"read", &Node::read},          {"write", &Node::write},
-    {"lseek", &Node::lseek},     {"ioctl", &Node::ioctl},        {"poll", &Node::poll},
-    {"fsync", &Node::fsync},     {"fallocate", &Node::fallocate}};
+    {"lookup", &Node::lookup},     {"forget", &Node::forget},       {"getattr", &Node::getattr},
+    {"setattr", &Node::setattr},   {"mkdir", &Node::mkdir},         {"unlink", &Node::unlink},
+    {"rmdir", &Node::rmdir},       {"readdir", &Node::readdir},     {"open", &Node::open},
+    {"release", &Node::release},   {"read", &Node::read},           {"write", &Node::write},
+    {"lseek", &Node::lseek},       {"ioctl", &Node::ioctl},         {"poll", &Node::poll},
+    {"fsync", &Node::fsync},       {"fallocate", &Node::fallocate}, {"statfs", &Node::statfs},
+    {"getxattr", &Node::getxattr}, {"listxattr", &Node::listxattr}};
 
 template <typename T>
 void put(Json& line, const char* key, const T& value) {

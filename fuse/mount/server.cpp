@@ -56,7 +56,7 @@ Server::Server(Host& host, Kernel& kernel, KernelLog& log)
     : host_(host),
       kernel_(kernel),
       log_(log),
-      nodes_(geteuid(), getegid()),
+      nodes_(std::make_shared<NodeTable>(geteuid(), getegid())),
       session_(
           host, [this](std::unique_ptr<Request> request) { submit(std::move(request)); },
           [this](uint64_t serial) { interrupted(serial); }) {
@@ -77,12 +77,12 @@ void Server::build_tree() {
   volumes_->on_new_size([this](fuse_ino_t inode) { session_.forget_attributes(inode); });
   const auto directory = [this] {
     auto made = std::make_shared<FixedDirectory>();
-    nodes_.add(made);
+    nodes_->add(made);
     return made;
   };
   auto top = std::make_shared<FixedDirectory>();
   top->inode = FUSE_ROOT_ID;
-  nodes_.add(top);
+  nodes_->add(top);
   device_->inode = kDeviceInode;
   auto anon = std::make_shared<AnonDirectory>(*device_);
   auto netfs = std::make_shared<NetfsFile>(kernel_, host_.errands(), host_.tape());
@@ -90,9 +90,12 @@ void Server::build_tree() {
   auto trace_pipe = std::make_shared<TracePipe>(kernel_.scheduler, log_);
   auto requests =
       std::make_shared<TextFile>([this](std::string* text) { return list_requests(text); });
+  images_ = std::make_unique<ErofsMounts>(
+      host_, kernel_, [this](std::unique_ptr<Request> request) { submit(std::move(request)); },
+      [this](uint64_t serial) { interrupted(serial); });
   for (const std::shared_ptr<Node>& node : std::initializer_list<std::shared_ptr<Node>>{
            device_, anon, netfs, injection, volumes_, trace_pipe, requests})
-    nodes_.add(node);
+    nodes_->add(node);
 
   const auto fscache = directory();
   for (const char* name : {"caches", "cookies", "stats", "volumes", "requests"}) {
@@ -100,9 +103,10 @@ void Server::build_tree() {
       continue;
     auto file = std::make_shared<TextFile>(
         [this, name](std::string* text) { return fscache_proc_read(kernel_, name, text); });
-    nodes_.add(file);
+    nodes_->add(file);
     fscache->add(name, std::move(file));
   }
+  auto mount = std::make_shared<MountFile>(*images_);
   const auto dev = directory(), proc = directory(), fs = directory();
   const auto sys = directory(), cachefiles = directory();
   cachefiles->add("error_injection", std::move(injection));
@@ -118,6 +122,8 @@ void Server::build_tree() {
   top->add("requests", std::move(requests));
   top->add("trace_pipe", std::move(trace_pipe));
   top->add("volumes", volumes_);
+  nodes_->add(mount);
+  top->add("mount", std::move(mount));
 }
 
 Status Server::start(const std::string& mountpoint, std::function<void()> on_end) {
@@ -133,8 +139,9 @@ Status Server::start(const std::string& mountpoint, std::function<void()> on_end
     disconnect();
     end();
   });
-  Status mounted = session_.mount(mountpoint, end);
+  Status mounted = session_.mount(mountpoint);
   if (!mounted) return mounted;
+  session_.begin(end);
   started_ = true;
   host_.start();
   return Nothing{};
@@ -201,6 +208,7 @@ void Server::submit(std::unique_ptr<Request> request, const std::string& caller)
   request->serial = serial;
   request->since = kernel_.scheduler.now();
   request->tape = &host_.tape();
+  if (request->nodes == nullptr) request->nodes = nodes_;
   if (request->poll_handle != nullptr) request->poll_handle->use(host_.tape());
   Job job{[this, serial] { serve(serial); }, caller, request->pid};
   if (host_.tape().on()) job.record = record_of(*request, caller);
@@ -211,7 +219,7 @@ void Server::submit(std::unique_ptr<Request> request, const std::string& caller)
 void Server::serve(uint64_t serial) {
   Request& request = *find(serial);
   request.task = kernel_.scheduler.current();
-  request.node = nodes_.find(request.ino);
+  request.node = request.nodes->find(request.ino);
   if (request.node != nullptr)
     (request.node.get()->*request.handler)(request);
   else if (request.handler == &Node::forget)
@@ -328,12 +336,14 @@ bool Server::wait_until_quiet(milliseconds at_most, const std::function<bool()>&
 
 void Server::shut_down() {
   session_.stop_reading();
+  images_->stop_reading();
   if (daemon_) daemon_->stop();
   device_->close_all();
   for (const auto& [serial, request] : requests_)
     if (request->task != nullptr) kernel_.scheduler.kill(*request->task);
   // A reader that goes on must not find its cookie gone.
   if (!wait_until_quiet(seconds(3), [this] { return requests_.empty(); })) return;
+  images_->unmount_all();
   volumes_->relinquish_all();
   wait_until_quiet(seconds(3), [this] {
     return kernel_.fscache.cookie_pool.live() == 0 && kernel_.fscache.volume_pool.live() == 0 &&
@@ -345,6 +355,7 @@ void Server::shut_down() {
 void Server::disconnect() {
   for (const auto& [serial, request] : requests_) request->error(ENOTCONN);
   session_.close();
+  images_->disconnect();
 }
 
 void Server::stop() {

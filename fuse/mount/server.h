@@ -6,6 +6,7 @@
 //   proc/fs/fscache/*              the kernel's own texts
 //   proc/sys/cachefiles/*          its error injection
 //   trace_pipe                     tracepoints, as ftrace prints them
+//   mount                          mounts EROFS images elsewhere (erofs_mounts.h)
 //   requests                       who waits for what, and what the daemon is asked
 //
 // Thread rules: start() and stop() from one thread that is not the host's; what says "on a fiber"
@@ -21,6 +22,7 @@
 #include "fuse/host/kernel_log.h"
 #include "fuse/mount/blob_daemon.h"
 #include "fuse/mount/device.h"
+#include "fuse/mount/erofs_mounts.h"
 #include "fuse/mount/session.h"
 #include "fuse/mount/volumes.h"
 
@@ -96,9 +98,10 @@ class Server {
   KernelLog& log_;
   std::string mountpoint_;
   std::function<void()> on_end_;
-  NodeTable nodes_;
+  std::shared_ptr<NodeTable> nodes_;
   std::shared_ptr<Device> device_;
   std::shared_ptr<Volumes> volumes_;
+  std::unique_ptr<ErofsMounts> images_;
   std::unique_ptr<BlobDaemon> daemon_;
   Session session_;
   uint64_t last_serial_ = 0;

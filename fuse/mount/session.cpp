@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -166,6 +167,24 @@ struct Operations {
     submit(raw, make(raw, "fsync", &Node::fsync, inode, file));
   }
 
+  static void readlink(fuse_req_t raw, fuse_ino_t inode) {
+    submit(raw, make(raw, "readlink", &Node::readlink, inode));
+  }
+  static void getxattr(fuse_req_t raw, fuse_ino_t inode, const char* name, size_t size) {
+    auto request = make(raw, "getxattr", &Node::getxattr, inode);
+    request->name = name;
+    request->size = size;
+    submit(raw, std::move(request));
+  }
+  static void listxattr(fuse_req_t raw, fuse_ino_t inode, size_t size) {
+    auto request = make(raw, "listxattr", &Node::listxattr, inode);
+    request->size = size;
+    submit(raw, std::move(request));
+  }
+  static void statfs(fuse_req_t raw, fuse_ino_t inode) {
+    submit(raw, make(raw, "statfs", &Node::statfs, inode));
+  }
+
   static fuse_lowlevel_ops table() {
     fuse_lowlevel_ops result{};
     result.init = init;
@@ -186,13 +205,16 @@ struct Operations {
     result.poll = poll;
     result.fallocate = fallocate;
     result.fsync = fsync;
+    result.readlink = readlink;
+    result.getxattr = getxattr;
+    result.listxattr = listxattr;
+    result.statfs = statfs;
     return result;
   }
 };
 
-Status Session::mount(const std::string& mountpoint, std::function<void()> on_end) {
-  on_end_ = std::move(on_end);
-  std::string options = "fsname=coldread,subtype=coldread,default_permissions";
+Status Session::mount(const std::string& mountpoint, const SessionOptions& wanted) {
+  std::string options = wanted.options + ",default_permissions";
   if (geteuid() == 0) options += ",allow_other";
   fuse_args arguments = FUSE_ARGS_INIT(0, nullptr);
   fuse_opt_add_arg(&arguments, "coldread");
@@ -209,14 +231,25 @@ Status Session::mount(const std::string& mountpoint, std::function<void()> on_en
                  ": cannot be mounted; expected a directory, and /dev/fuse (or fusermount3 for "
                  "users other than root)"};
   }
-  fd_ = fuse_session_fd(session_);
+  const int fd = fuse_session_fd(session_);
   fuse_custom_io io{};
   io.writev = write_answer;
   io.read = read_request;
-  fuse_session_custom_io(session_, &io, fd_);
-  fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
-  host_.watch(fd_, [this] { receive(); });
+  fuse_session_custom_io(session_, &io, fd);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   return Nothing{};
+}
+
+void Session::begin(std::function<void()> on_end) {
+  on_end_ = std::move(on_end);
+  fd_ = fuse_session_fd(session_);
+  host_.watch(fd_, [this] { receive(); });
+}
+
+bool Session::ended() const {
+  if (session_ == nullptr) return true;
+  pollfd connection{fuse_session_fd(session_), 0, 0};
+  return poll(&connection, 1, 0) == 1;  // nothing but errors was asked for
 }
 
 void Session::receive() {

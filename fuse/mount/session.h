@@ -2,7 +2,7 @@
 //
 // Requests are read on the host's thread, one after the other: with several readers a RELEASE and
 // the next OPEN change places. Thread rules: mount() and close() while the host does not run, the
-// rest on its thread.
+// rest, and begin(), on its thread.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,11 @@
 #include "sim/result.h"
 
 namespace coldread::fuse {
+
+struct SessionOptions {
+  // As mount(8) has them; who may use it and how permissions are checked is added.
+  std::string options = "fsname=coldread,subtype=coldread";
+};
 
 class Session {
  public:
@@ -29,9 +34,15 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // The error says what to do about it. `on_end` is called on the host's thread when somebody has
+  // From any thread that may wait for the mountpoint. The error says what to do about it.
+  Status mount(const std::string& mountpoint, const SessionOptions& options = {});
+
+  // From now on requests are read. `on_end` is called on the host's thread when somebody has
   // unmounted the file system.
-  Status mount(const std::string& mountpoint, std::function<void()> on_end);
+  void begin(std::function<void()> on_end);
+
+  // Somebody has unmounted it, whether it was noticed yet or not.
+  bool ended() const;
 
   // Signals that reach whoever waits for `request` are told. Before it is answered.
   static void watch_signals(const Request& request);
@@ -57,7 +68,7 @@ class Session {
   fuse_session* session_ = nullptr;
   fuse_buf buffer_{};
   BufferPool pool_;
-  int fd_ = -1;
+  int fd_ = -1;  // while requests are read
 
   friend struct Operations;
 };

@@ -27,6 +27,8 @@ constexpr const char* kNames[] = {
     "files->file_lock",
     "file->f_pos_lock",
     "work_queue_lock",
+    "erofs_domain_list_lock",
+    "erofs_domain_cookies_lock",
     "test_a",
     "test_b",
     "test_c",

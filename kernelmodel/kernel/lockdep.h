@@ -34,6 +34,8 @@ enum class LockClass : uint8_t {
   files_lock,     // files_struct.file_lock
   file_pos_lock,  // file.f_pos_lock
   work_queue_lock,
+  erofs_domain_list_lock,
+  erofs_domain_cookies_lock,
   test_a,  // for tests
   test_b,
   test_c,

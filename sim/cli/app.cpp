@@ -53,6 +53,7 @@ int parse_and_run(int argc, char** argv) {
   add_bugs(app, action);
   add_schema(app, action);
   add_serve(app, action);
+  add_mount(app, action);
   add_umount(app, action);
   add_exec(app, action);
   add_doctor(app, action);

@@ -23,6 +23,7 @@ void add_profiles(CLI::App& app, Action& action);
 void add_bugs(CLI::App& app, Action& action);
 void add_schema(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
+void add_mount(CLI::App& app, Action& action);
 void add_umount(CLI::App& app, Action& action);
 void add_exec(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);

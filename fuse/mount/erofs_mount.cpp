@@ -1,0 +1,128 @@
+#include "fuse/mount/erofs_mount.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <sstream>
+
+namespace coldread::fuse {
+namespace {
+
+bool is_one_of(const std::string& text, std::initializer_list<const char*> all) {
+  return std::ranges::find(all, text) != all.end();
+}
+
+}  // namespace
+
+int ErofsOptions::parse(const Profile& profile, const std::string& text, ErofsOptions* options) {
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) {
+    const size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+    if (key == "fsid" && !value.empty()) {
+      options->fsid = value;
+    } else if (key == "domain_id" && !value.empty() && profile.has(Change::erofs_shared_domain)) {
+      options->domain_id = value;
+    } else if (key == "device" && !value.empty()) {
+      options->devices.push_back(value);
+    } else if (is_one_of(word, {"nosuid", "nodev", "noexec", "suid", "dev", "exec"})) {
+      options->mount_flags += "," + word;
+    } else if (!is_one_of(word, {"", "ro", "rw", "user_xattr", "nouser_xattr", "acl", "noacl",
+                                 "cache_strategy=disabled", "cache_strategy=readahead",
+                                 "cache_strategy=readaround", "noatime", "relatime"})) {
+      return -EINVAL;
+    }
+  }
+  return options->fsid.empty() ? -EINVAL : 0;
+}
+
+ErofsMount::ErofsMount(Host& host, Kernel& kernel, ErofsBlobs& blobs, Session::Submit submit,
+                       Session::Interrupt interrupt)
+    : host_(host),
+      kernel_(kernel),
+      blobs_(blobs),
+      nodes_(0, 0),
+      session_(
+          host,
+          [this, submit = std::move(submit)](std::unique_ptr<Request> request) {
+            request->nodes = std::shared_ptr<NodeTable>(shared_from_this(), &nodes_);
+            submit(std::move(request));
+          },
+          std::move(interrupt)),
+      pages_(kernel.scheduler, "a page of an image to be read") {}
+
+int ErofsMount::mount(const ErofsOptions& options, const std::string& mountpoint,
+                      std::function<void()> on_end) {
+  mountpoint_ = mountpoint;
+  if (const int error = blobs_.register_fs(options.fsid, options.domain_id, &registration_);
+      error != 0)
+    return error;
+  erofs::ImageOptions image;
+  image.devices = options.devices;
+  image.one_request_per_extent = !kernel_.profile.has(Change::erofs_large_folios);
+  image.reads_compressed = kernel_.profile.has(Change::erofs_fscache_compressed);
+  image.knows_xattr_prefixes = kernel_.profile.has(Change::erofs_fscache_compressed);
+  image_ = std::make_unique<erofs::Image>(static_cast<erofs::Source&>(*this), std::move(image));
+  if (const int error = image_->open(); error != 0) return error;
+  const std::shared_ptr<Node> root = node(image_->root());
+
+  SessionOptions session;
+  session.options = "fsname=none,subtype=erofs,ro" + options.mount_flags;
+  // Looking the mountpoint up may lead through another of our mounts.
+  struct Outcome {
+    Session& session;
+    const std::string& mountpoint;
+    const SessionOptions& options;
+  } const call{session_, mountpoint_, session};
+  const bool mounted = offload(host_.errands(), [&call] {
+    return static_cast<bool>(call.session.mount(call.mountpoint, call.options));
+  });
+  if (!mounted) return -EPERM;
+  session_.begin(std::move(on_end));
+  return 0;
+}
+
+void ErofsMount::unmount() {
+  session_.stop_reading();
+  // Readers that were left behind, or gave up waiting, are still on their way.
+  while (weak_from_this().use_count() > 1) host_.sleep(std::chrono::milliseconds(5));
+  offload(host_.errands(), [this] { session_.close(); });
+  const auto put_devices = [this] {
+    for (ErofsBlob* const blob : devices_) blobs_.unregister_blob(blob);
+    devices_.clear();
+  };
+  if (kernel_.profile.has(Change::erofs_large_folios)) put_devices();
+  blobs_.unregister_fs(registration_);
+  put_devices();
+}
+
+std::shared_ptr<Node> ErofsMount::known(uint64_t nid) const {
+  const auto found = by_nid_.find(nid);
+  return found != by_nid_.end() ? found->second.lock() : nullptr;
+}
+
+// --- erofs::Source ------------------------------------------------------------------------------
+
+int ErofsMount::add_device(const std::string& name) {
+  ErofsBlob* blob = nullptr;
+  const int error = blobs_.register_blob(registration_, name, &blob);
+  if (error == 0) devices_.push_back(blob);
+  return error;
+}
+
+int ErofsMount::read(unsigned device, uint64_t start, std::span<std::byte> pages) {
+  const ErofsBlob* const blob = device == 0 ? registration_.primary : devices_[device - 1];
+  return blobs_.read(*blob, start, pages);
+}
+
+void ErofsMount::wait_until(const std::function<bool()>& holds) {
+  pages_.wait_event([&holds] { return holds(); });
+}
+
+void ErofsMount::log_error(const std::string& text) {
+  pr_err(kernel_, "erofs: (device erofs): %s", text.c_str());
+}
+
+}  // namespace coldread::fuse
