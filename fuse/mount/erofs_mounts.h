@@ -38,6 +38,8 @@ class ErofsMounts {
   std::list<std::shared_ptr<ErofsMount>> mounts_;
 };
 
+inline constexpr fuse_ino_t kMountInode = 4;  // others are counted, and in recordings
+
 class MountFile final : public Node {
  public:
   explicit MountFile(ErofsMounts& mounts) : mounts_(mounts) {}

@@ -122,6 +122,7 @@ void Server::build_tree() {
   top->add("requests", std::move(requests));
   top->add("trace_pipe", std::move(trace_pipe));
   top->add("volumes", volumes_);
+  mount->inode = kMountInode;
   nodes_->add(mount);
   top->add("mount", std::move(mount));
 }
