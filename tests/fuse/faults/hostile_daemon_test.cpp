@@ -44,7 +44,8 @@ void garbage_commands(Tools& tools) {
 }
 
 void long_commands(Tools& tools) {
-  for (const size_t length : {4094, 4095, 4096, 4097, 65'536, 1 << 20, 3 << 20})
+  for (const size_t length :
+       std::initializer_list<size_t>{4094, 4095, 4096, 4097, 65'536, 1 << 20, 3 << 20})
     tools.say(std::string(length, 'x'));
   for (const char* word : {"dir ", "tag ", "cull ", "inuse ", "copen ", "secctx "})
     tools.say(word + std::string(4090, '9'));
@@ -102,7 +103,8 @@ void states(Tools& tools) {
 
 void short_reads(Tools& tools) {
   char buffer[16];
-  for (const size_t size : {0, 1, 8, 15}) (void)!read(tools.device, buffer, size);
+  for (const size_t size : std::initializer_list<size_t>{0, 1, 8, 15})
+    (void)!read(tools.device, buffer, size);
   (void)!read(tools.device, room_before_fault() + 2 * kBlock, 1024);
   pollfd wanted{tools.device, POLLIN | POLLOUT, 0};
   poll(&wanted, 1, 0);

@@ -121,8 +121,9 @@ TEST(RunArena, KeepsAlignment) {
   RunArena arena;
   if (!arena.usable()) GTEST_SKIP() << "no arenas here";
   const RunArena::Inside inside(arena);
-  for (const size_t bytes : {1, 16, 24, 1000, 1024, 1025, 5000, 100'000}) {
-    for (const size_t alignment : {16, 64, 4096}) {
+  for (const size_t bytes :
+       std::initializer_list<size_t>{1, 16, 24, 1000, 1024, 1025, 5000, 100'000}) {
+    for (const size_t alignment : std::initializer_list<size_t>{16, 64, 4096}) {
       void* block = operator new (bytes, std::align_val_t{alignment});
       EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % alignment, 0u);
       std::memset(block, 1, bytes);
