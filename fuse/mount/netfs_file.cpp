@@ -44,7 +44,7 @@ void NetfsFile::ioctl(Request& request) {
   call->thread = static_cast<pid_t>(request.pid);
   call->command = request.command;
   const std::span<const std::byte> in = request.data.current();
-  std::memcpy(&call->arguments, in.data(), std::min(in.size(), size));
+  if (!in.empty()) std::memcpy(&call->arguments, in.data(), std::min(in.size(), size));
   const int64_t result = dispatch(*call);
   if (result < 0) {
     request.error(static_cast<int>(-result));

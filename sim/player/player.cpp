@@ -82,7 +82,7 @@ void TaskPlayer::play_step(const Step& step) {
 }
 
 void TaskPlayer::tell() {
-  if (on_record_) on_record_(records().size() - 1, records().back());
+  if (on_record_ && !records().empty()) on_record_(records().size() - 1, records().back());
 }
 
 int64_t TaskPlayer::execute(const Step& step) {
