@@ -9,7 +9,6 @@
 #include <limits>
 #include <utility>
 
-#include "kernelmodel/cachefiles/internal.h"
 #include "sim/machine/netfs_read.h"
 #include "sim/player/slices.h"
 
@@ -281,12 +280,9 @@ int64_t Cookie::read_pages(Request& request, uint64_t start, uint64_t end) {
         const std::span<std::byte> pages =
             request.data.get(end - start).subspan(position - start, found.length);
         if (found.source == player::Source::read_from_cache) {
-          const int64_t got = cachefiles_read(k, cres, static_cast<int64_t>(position), pages,
-                                              NETFS_READ_HOLE_FAIL, /*sync=*/false);
-          if (got < 0) return got;
-          const auto rest = pages.subspan(std::min(static_cast<size_t>(got), pages.size()));
-          std::fill(rest.begin(), rest.end(), std::byte{0});  // as in fresh pages
-          sim::netfs_trust(k, handle_, position, found.length);
+          const int64_t got =
+              sim::netfs_cache_read(k, cres, position, pages, NETFS_READ_HOLE_FAIL, /*sync=*/false);
+          if (got >= 0) sim::netfs_trust(k, handle_, position, found.length);
           return got;
         }
         if (found.source != player::Source::fill_with_zeroes) return -EIO;
