@@ -14,19 +14,12 @@
 #include <sstream>
 
 #include "sim/live/kernel_tools.h"
+#include "sim/scheduler/fiber.h"
 
 namespace coldread::live {
 namespace {
 
 constexpr int kCannotBeHad = 77;
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kAddressSanitizer = true;
-#elif defined(__has_feature)
-constexpr bool kAddressSanitizer = __has_feature(address_sanitizer);
-#else
-constexpr bool kAddressSanitizer = false;
-#endif
 
 // Where the user says; else in the sources this was built from; else what was installed with it.
 std::string build_script() {
@@ -87,7 +80,7 @@ KernelLookup parse_build_output(const std::string& output, int status) {
 }
 
 KernelLookup find_kernel(const std::string& series, bool cached_only) {
-  if (!kAddressSanitizer) return ask_build_script(series, cached_only);
+  if (!sim::kAddressSanitizer) return ask_build_script(series, cached_only);
   KernelLookup lookup;
   lookup.skip = true;
   lookup.can_be_built = false;

@@ -5,20 +5,13 @@
 #include "sim/cli/bugs.h"
 #include "sim/machine/run.h"
 #include "sim/player/check.h"
+#include "sim/scheduler/fiber.h"
 #include "tests/scenarios/all_scenarios.h"
 
 namespace coldread {
 namespace {
 
 constexpr uint64_t kSchedules = 2'000;  // of a race's scenario
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kAddressSanitizer = true;
-#elif defined(__has_feature)
-constexpr bool kAddressSanitizer = __has_feature(address_sanitizer);
-#else
-constexpr bool kAddressSanitizer = false;
-#endif
 
 bool passes(const scenario::Scenario& scenario, const Profile& profile) {
   sim::RunOptions options;
@@ -71,7 +64,7 @@ TEST(Changes, ProfilesPassAsTheyAre) {
 
 // In a checked profile if it can be; where another fix hides it there, in some other.
 TEST(Changes, EachIsNoticed) {
-  if (kAddressSanitizer)
+  if (sim::kAddressSanitizer)
     GTEST_SKIP() << "some hundred thousand runs: the build without sanitizers makes them";
   for (const ChangeInfo& info : all_changes()) {
     if (std::ranges::find(kNotShown, info.change) != std::end(kNotShown)) continue;

@@ -8,17 +8,10 @@
 #include "sim/explore/exhaustive.h"
 #include "sim/machine/run.h"
 #include "sim/scenario/loader.h"
+#include "sim/scheduler/fiber.h"
 
 namespace coldread::sim {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kAddressSanitizer = true;
-#elif defined(__has_feature)
-constexpr bool kAddressSanitizer = __has_feature(address_sanitizer);
-#else
-constexpr bool kAddressSanitizer = false;
-#endif
 
 TEST(ScheduleText, ThereAndBack) {
   const Schedule schedule = {{3, 1}, {17, 0}};
@@ -153,7 +146,7 @@ TEST(Exhaustive, EndsAndSaysHowManyThereAre) {
 // Leaving interleavings out loses no outcome: where nothing is left out, but for a bound on
 // preemptions, no other one comes up.
 TEST(Exhaustive, WhatIsLeftOutAddsNothing) {
-  if (kAddressSanitizer) GTEST_SKIP() << "takes minutes; the build without sanitizers runs it";
+  if (sim::kAddressSanitizer) GTEST_SKIP() << "takes minutes; the build without sanitizers runs it";
   for (const char* tasks : {
            R"({"a": [{"do": "open", "as": "dev"}, {"do": "settle"}],
                "b": [{"do": "open", "as": "dev"}, {"do": "settle"}], "daemon": []})",
