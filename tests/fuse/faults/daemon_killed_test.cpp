@@ -33,12 +33,6 @@ std::vector<Range> without(const std::vector<Range>& written) {
   return result;
 }
 
-struct Case {
-  const char* name;
-  Way way;
-  const char* profile;
-};
-
 class DaemonKilled : public Place, public testing::WithParamInterface<Case> {
  protected:
   void SetUp() override {
@@ -159,23 +153,8 @@ TEST_P(KilledReader, WaitsAsLongAsItsProfileSays) {
   EXPECT_EQ(stop(), 0) << log();
 }
 
-std::string name_of(const testing::TestParamInfo<Case>& test) {
-  return test.param.name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Of, DaemonKilled,
-                         testing::Values(Case{"serve_6_12_117", Way::serve, "6.12.117"},
-                                         Case{"serve_6_1_192", Way::serve, "6.1.192"},
-                                         Case{"exec_6_12_117", Way::exec, "6.12.117"},
-                                         Case{"exec_6_1_192", Way::exec, "6.1.192"}),
-                         name_of);
-
-INSTANTIATE_TEST_SUITE_P(Of, KilledReader,
-                         testing::Values(Case{"serve_6_12_117", Way::serve, "6.12.117"},
-                                         Case{"serve_6_8", Way::serve, "6.8"},
-                                         Case{"exec_6_1_192", Way::exec, "6.1.192"},
-                                         Case{"exec_6_8", Way::exec, "6.8"}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Of, DaemonKilled, each_way_and_kernel(), name_of);
+INSTANTIATE_TEST_SUITE_P(Of, KilledReader, each_way_and_rule(), name_of);
 
 }  // namespace
 }  // namespace coldread::faults

@@ -185,7 +185,8 @@ pid_t Place::in_child(const std::function<void()>& act) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != test) _exit(1);
     close(to_nursery_);  // whose end is its end
-    act();
+    // An exception that got out would end this test, here in the child: with it the server.
+    [&]() noexcept { act(); }();
     _exit(0);
   }
   children_.push_back(pid);
@@ -301,6 +302,15 @@ std::string text_of(const std::string& path) {
 }
 
 }  // namespace
+
+std::string name_of(const testing::TestParamInfo<Case>& test) {
+  std::string name = test.param.way == Way::exec    ? "exec_"
+                     : test.param.way == Way::serve ? "serve_"
+                                                    : "built_in_";
+  name += test.param.profile;
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
 
 std::string Place::log() const {
   return text_of(at("log"));

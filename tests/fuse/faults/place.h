@@ -93,6 +93,24 @@ class Place : public testing::Test {
   std::vector<bool> awaited_;
 };
 
+// For tests of several ways and kernels, each of which becomes a test: "exec_6_1_192".
+struct Case {
+  Way way;
+  const char* profile;
+};
+std::string name_of(const testing::TestParamInfo<Case>& test);
+
+// Unmodified daemons and clients of the mount, with the kernels that are compared with real ones.
+inline auto each_way_and_kernel() {
+  return testing::Values(Case{Way::serve, "6.12.117"}, Case{Way::serve, "6.1.192"},
+                         Case{Way::exec, "6.12.117"}, Case{Way::exec, "6.1.192"});
+}
+// With a kernel whose readers can be killed, and one whose readers cannot.
+inline auto each_way_and_rule() {
+  return testing::Values(Case{Way::serve, "6.12.117"}, Case{Way::serve, "6.8"},
+                         Case{Way::exec, "6.1.192"}, Case{Way::exec, "6.8"});
+}
+
 // In a child: a line of its own.
 void tell(const std::string& line);
 

@@ -29,6 +29,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <type_traits>
@@ -180,10 +181,15 @@ class Daemon {
       call("poll", [&] { return poll(&wanted, 1, -1); });
       if ((wanted.revents & POLLERR) != 0) tell("failed poll %d", EIO);
       char buffer[1024];
-      const ssize_t got = call("read", [&] { return read(device_, buffer, sizeof(buffer)); });
+      ssize_t got = -1;
+      std::optional<Message> message;
+      const auto read_one = [&] { return got = read(device_, buffer, sizeof(buffer)); };
+      call("read", read_one, [&] {
+        message =
+            player::decode_message(std::as_bytes(std::span(buffer, static_cast<size_t>(got))));
+        if (message && message->opcode == player::kOpClose) tell_of_close(message->object_id);
+      });
       if (got < 0) _exit(1);
-      const auto message =
-          player::decode_message(std::as_bytes(std::span(buffer, static_cast<size_t>(got))));
       if (!message) continue;
       if (message->opcode == player::kOpOpen) answer_open(*message);
       if (message->opcode == player::kOpRead) answer_read(*message);
@@ -192,6 +198,11 @@ class Daemon {
     }
     call("close device", [&] { return close(device_); });
     _exit(0);
+  }
+
+  void tell_of_close(uint32_t id) const {
+    const auto found = objects_.find(id);
+    tell("close %s", found != objects_.end() ? found->second.key.c_str() : "?");
   }
 
   void answer_open(const Message& message) {
@@ -242,11 +253,12 @@ class Daemon {
   void answer_close(const Message& message) {
     const auto found = objects_.find(message.object_id);
     if (found == objects_.end()) return;
-    const int fd = found->second.fd;
+    const Object object = found->second;
     objects_.erase(found);
     open_--;
-    call("close anon", [&] { return close(fd); });
+    call("close anon", [&] { return close(object.fd); });
     if (keeper_ >= 0) hand_over(keeper_, message.object_id, {});
+    tell("closed %s", object.key.c_str());
   }
 
   long step_ = 0;
