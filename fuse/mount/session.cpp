@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "fuse/mount/node.h"
 
@@ -21,18 +22,6 @@ namespace {
 // one more. libfuse would make both equal.
 constexpr unsigned kMaxPages = 256;  // the kernel's own limit
 constexpr unsigned kMaxWrite = (kMaxPages - 1) * 4096;
-
-// Answers leave through here. The one to INIT is the only one that has an init_out behind its
-// header.
-ssize_t write_answer(int fd, iovec* parts, int count, void*) {
-  if (count == 2 && parts[1].iov_len == sizeof(fuse_init_out)) {
-    auto& init = *static_cast<fuse_init_out*>(parts[1].iov_base);
-    if (init.major == FUSE_KERNEL_VERSION && (init.flags & FUSE_MAX_PAGES) != 0 &&
-        init.max_write == kMaxWrite)
-      init.max_pages = kMaxPages;
-  }
-  return writev(fd, parts, count);
-}
 
 ssize_t read_request(int fd, void* buffer, size_t size, void*) {
   return ::read(fd, buffer, size);
@@ -65,7 +54,18 @@ struct Operations {
     session(raw).interrupt_(reinterpret_cast<uint64_t>(serial));
   }
 
-  static void init(void*, fuse_conn_info* connection) {
+  // Answers leave through here.
+  static ssize_t write_answer(int fd, iovec* parts, int count, void* userdata) {
+    const bool to_init = std::exchange(static_cast<Session*>(userdata)->answers_init_, false);
+    if (to_init && count == 2 && parts[1].iov_len == sizeof(fuse_init_out)) {
+      auto& answer = *static_cast<fuse_init_out*>(parts[1].iov_base);
+      if ((answer.flags & FUSE_MAX_PAGES) != 0) answer.max_pages = kMaxPages;
+    }
+    return writev(fd, parts, count);
+  }
+
+  static void init(void* userdata, fuse_conn_info* connection) {
+    static_cast<Session*>(userdata)->answers_init_ = true;  // as soon as this returns
     // Reads of different files would wait for each other, and killed readers send no INTERRUPT.
     connection->want &= ~static_cast<unsigned>(FUSE_CAP_ASYNC_READ);
     // What has been read stays read: files change only when their cookies do.
@@ -233,7 +233,7 @@ Status Session::mount(const std::string& mountpoint, const SessionOptions& wante
   }
   const int fd = fuse_session_fd(session_);
   fuse_custom_io io{};
-  io.writev = write_answer;
+  io.writev = Operations::write_answer;
   io.read = read_request;
   fuse_session_custom_io(session_, &io, fd);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

@@ -68,7 +68,8 @@ class Session {
   fuse_session* session_ = nullptr;
   fuse_buf buffer_{};
   BufferPool pool_;
-  int fd_ = -1;  // while requests are read
+  int fd_ = -1;                // while requests are read
+  bool answers_init_ = false;  // the next answer is the one to INIT
 
   friend struct Operations;
 };
