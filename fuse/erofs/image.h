@@ -116,6 +116,7 @@ class Image {
   int metadata_at(uint64_t position, T* out);
 
   int fill_inode(Inode& inode);
+  int place_data(Inode& inode, uint32_t data);
   int map(const Inode& inode, uint64_t position, Extent* extent);
   int map_chunk(const Inode& inode, uint64_t position, Extent* extent);
   int map_device(const Extent& extent, unsigned* device, uint64_t* physical);

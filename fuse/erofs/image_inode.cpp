@@ -69,7 +69,11 @@ int Image::fill_inode(Inode& inode) {
   inode.xattr_start = position + on_disk;
   inode.xattr_size = xattr_size(compact.i_xattr_icount);
   if (inode.size > INT64_MAX) return corrupted(fmt::format("negative i_size @ nid {}", inode.nid));
+  return place_data(inode, data);
+}
 
+// What the field that has several uses means for this kind of file.
+int Image::place_data(Inode& inode, uint32_t data) {
   switch (inode.mode & S_IFMT) {
     case S_IFREG:
     case S_IFDIR:

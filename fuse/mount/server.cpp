@@ -63,23 +63,43 @@ Server::Server(Host& host, Kernel& kernel, KernelLog& log)
   build_tree();
 }
 
-void Server::build_tree() {
+std::shared_ptr<Device> Server::make_device() {
   // A server that is not root's serves nobody but its user, who may use the device.
   const bool root = geteuid() == 0;
-  device_ = std::make_shared<Device>(kernel_, [this, root](const Request& request) {
+  return std::make_shared<Device>(kernel_, [this, root](const Request& request) {
     const uint32_t pid = request.pid;
     return host_.tape().ask(
         "administrates",
         [&] { return !root || offload(host_.errands(), [pid] { return may_administrate(pid); }); },
         pid);
   });
+}
+
+std::shared_ptr<FixedDirectory> Server::make_directory() {
+  auto made = std::make_shared<FixedDirectory>();
+  nodes_->add(made);
+  return made;
+}
+
+std::shared_ptr<FixedDirectory> Server::make_fscache_directory() {
+  auto fscache = make_directory();
+  for (const char* name : {"caches", "cookies", "stats", "volumes", "requests"}) {
+    if (name == std::string_view("requests") && !kernel_.profile.has(Change::proc_fscache_moved))
+      continue;
+    auto file = std::make_shared<TextFile>(
+        [this, name](std::string* text) { return fscache_proc_read(kernel_, name, text); });
+    nodes_->add(file);
+    fscache->add(name, std::move(file));
+  }
+  return fscache;
+}
+
+// A recording names files by inode number, which is their order here: new ones get a number kept
+// for them (kMountInode).
+void Server::build_tree() {
+  device_ = make_device();
   volumes_ = std::make_shared<Volumes>(kernel_);
   volumes_->on_new_size([this](fuse_ino_t inode) { session_.forget_attributes(inode); });
-  const auto directory = [this] {
-    auto made = std::make_shared<FixedDirectory>();
-    nodes_->add(made);
-    return made;
-  };
   auto top = std::make_shared<FixedDirectory>();
   top->inode = FUSE_ROOT_ID;
   nodes_->add(top);
@@ -97,18 +117,10 @@ void Server::build_tree() {
            device_, anon, netfs, injection, volumes_, trace_pipe, requests})
     nodes_->add(node);
 
-  const auto fscache = directory();
-  for (const char* name : {"caches", "cookies", "stats", "volumes", "requests"}) {
-    if (name == std::string_view("requests") && !kernel_.profile.has(Change::proc_fscache_moved))
-      continue;
-    auto file = std::make_shared<TextFile>(
-        [this, name](std::string* text) { return fscache_proc_read(kernel_, name, text); });
-    nodes_->add(file);
-    fscache->add(name, std::move(file));
-  }
+  const auto fscache = make_fscache_directory();
   auto mount = std::make_shared<MountFile>(*images_);
-  const auto dev = directory(), proc = directory(), fs = directory();
-  const auto sys = directory(), cachefiles = directory();
+  const auto dev = make_directory(), proc = make_directory(), fs = make_directory();
+  const auto sys = make_directory(), cachefiles = make_directory();
   cachefiles->add("error_injection", std::move(injection));
   sys->add("cachefiles", cachefiles);
   proc->add("sys", sys);

@@ -81,6 +81,9 @@ class Server {
   std::vector<std::string> waiting() const;
 
  private:
+  std::shared_ptr<Device> make_device();
+  std::shared_ptr<FixedDirectory> make_directory();
+  std::shared_ptr<FixedDirectory> make_fscache_directory();
   void build_tree();
   void submit(std::unique_ptr<Request> request);
   int serve_blobs(const std::string& cache_directory, const std::string& blobs);

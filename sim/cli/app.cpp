@@ -46,6 +46,7 @@ int parse_and_run(int argc, char** argv) {
   app.require_subcommand(1);
   add_run(app, action);
   add_explore(app, action);
+  add_merge(app, action);
   add_shrink(app, action);
   add_replay(app, action);
   add_record(app, action);

@@ -3,13 +3,13 @@
 
 #include "kernelmodel/profile.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/explore_scenario.h"
+#include "sim/cli/explore_scenarios.h"
 
 namespace coldread::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "Runs one scenario under many schedules and looks for one in which something breaks. What the\n"
+    "Runs scenarios under many schedules and looks for one in which something breaks. What a\n"
     "scenario's setup does is done first-in-first-out, all schedules begin after it. A finding is\n"
     "printed with the command that repeats it, with a schedule from which all that is not needed\n"
     "has been left out.\n\n"
@@ -20,7 +20,7 @@ constexpr const char* kFooter =
     "  coldread explore a.json                                10,000 random schedules\n"
     "  coldread explore a.json --strategy pct --depth 3 --time 60\n"
     "  coldread explore a.json --strategy dfs --preemptions 2\n"
-    "  coldread explore a.json --seed 1 --shard 0/4           one of four machines' parts\n"
+    "  coldread explore a.json --shard 0/4 --format json      one of four parts, for `merge`\n"
     "  coldread run a.json --schedule 12:1,40:0               what a finding says";
 
 void add_shard(CLI::App& command, ExploreRequest& request) {
@@ -45,11 +45,14 @@ void add_shard(CLI::App& command, ExploreRequest& request) {
 void add_explore(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("explore", "Look for an interleaving that breaks");
   auto request = std::make_shared<ExploreRequest>();
-  command->add_option("SCENARIO", request->path, "A scenario file")->required();
-  command->add_option("--kernel", request->kernel, "A profile; else the scenario's last")
+  command->add_option("PATH", request->paths, "Scenario files, or directories of them");
+  command
+      ->add_option("--kernel", request->kernel,
+                   "A profile; else the last one that a scenario lists")
       ->check([](const std::string& name) {
         return find_profile(name) != nullptr ? std::string() : name + ": no such profile";
       });
+  add_changes(*command, request->changes);
   command->add_option("--strategy", request->strategy, "random, pct, pos or dfs")
       ->check(CLI::IsMember({"random", "pct", "pos", "dfs"}))
       ->capture_default_str();
@@ -58,17 +61,18 @@ void add_explore(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--preemptions", request->preemptions, "Of dfs: at most so many in a run")
       ->check(CLI::Range(0u, 100u));
-  command->add_option("--schedules", request->schedules, "At most so many")
+  command->add_option("--schedules", request->schedules, "Of each scenario at most so many")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 50))
       ->default_str("10000; of dfs all");
-  command->add_option("--time", request->seconds, "At most so many seconds")
+  command->add_option("--time", request->seconds, "For each scenario at most so many seconds")
       ->check(CLI::Range(0.0, 1e9));
   command->add_option("--seed", request->seed, "Of the first schedule")->capture_default_str();
   command->add_option("--jobs", request->jobs, "Threads; dfs uses one")
       ->check(CLI::Range(1u, 256u))
       ->default_str("one per CPU");
   add_shard(*command, *request);
-  command->add_flag("--keep-going", request->keep_going, "Do not end with the first finding");
+  command->add_flag("--keep-going", request->keep_going,
+                    "Do not end a scenario with the first finding");
   command->add_flag("--outcomes", request->outcomes,
                     "List what came out, how often, and how to see it");
   command->add_flag("--daemon-choices", request->daemon_choices,
@@ -81,8 +85,11 @@ void add_explore(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->footer(kFooter);
-  command->callback(
-      [&action, request] { action = [request] { return explore_scenario(*request); }; });
+  command->callback([&action, request] {
+    if (const Status known = sim::check_changes(request->changes); !known)
+      throw CLI::ValidationError(known.error());
+    action = [request] { return explore_scenarios(*request); };
+  });
 }
 
 }  // namespace coldread::cli

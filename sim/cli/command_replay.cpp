@@ -35,10 +35,10 @@ int replay(const ReplayRequest& request) {
     fmt::print(stderr, "coldread: {}\n", finding.error());
     return kBadInput;
   }
-  const sim::ReplayOptions options{*finding->profile, finding->file.schedule,
+  const sim::ReplayOptions options{finding->profile, finding->file.schedule,
                                    finding->file.daemon_choices, request.to, request.until};
   const sim::Replayed replayed = sim::look_at(finding->scenario, options);
-  fmt::print("{}, on {}\n", finding->scenario.title, finding->profile->name);
+  fmt::print("{}, on {}\n", finding->scenario.title, finding->profile.name);
   fmt::print("{}\n{}", sim::columns(replayed), replayed.state);
   if (replayed.stopped) return kPassed;
   if (replayed.report) {

@@ -27,16 +27,11 @@ constexpr const char* kFooter =
     "  coldread run --recorded tests/recordings       do model and recorded kernels agree?\n"
     "  coldread run --format junit > results.xml      for a CI server";
 
-// A change that is put in or taken out must exist, and be asked of the model alone.
-std::string wrong_changes(const RunRequest& request, std::string_view option,
-                          const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    if (find_change(name) != nullptr) continue;
-    std::string known;
-    for (const ChangeInfo& change : all_changes()) known += fmt::format(" {}", change.name);
-    return fmt::format("{} {}: no such change; there are:{}", option, name, known);
-  }
-  if (names.empty()) return {};
+// Of changes; empty: fine.
+std::string wrong_changes(const RunRequest& request) {
+  if (request.changes.empty()) return {};
+  if (const Status known = sim::check_changes(request.changes); !known) return known.error();
+  const char* const option = request.changes.with.empty() ? "--without" : "--with";
   if (request.on != Target::sim) return fmt::format("{} needs --on sim", option);
   if (!request.recorded.empty()) {
     return fmt::format("{} and --recorded: no kernel like that was recorded", option);
@@ -54,10 +49,7 @@ std::string contradiction(const RunRequest& request) {
     return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints, a mount "
            "trace_pipe";
   }
-  for (const auto& [option, names] :
-       {std::pair{"--with", &request.with}, std::pair{"--without", &request.without}}) {
-    if (std::string wrong = wrong_changes(request, option, *names); !wrong.empty()) return wrong;
-  }
+  if (std::string wrong = wrong_changes(request); !wrong.empty()) return wrong;
   if (!request.kernel.empty() && find_profile(request.kernel) == nullptr) {
     std::string known;
     for (const Profile& profile : profiles()) known += fmt::format(" {}", profile.name);
@@ -116,12 +108,7 @@ void add_run(CLI::App& app, Action& action) {
              {{"sim", Target::sim}, {"fuse", Target::fuse}, {"kernel", Target::kernel}});
   command->add_option("--kernel", request->kernel,
                       "One profile (see `coldread profiles`) instead of all a scenario lists");
-  command
-      ->add_option("--without", request->without,
-                   "Take an upstream change out of each profile (repeatable)")
-      ->allow_extra_args(false);
-  command->add_option("--with", request->with, "Put an upstream change into each profile")
-      ->allow_extra_args(false);
+  add_changes(*command, request->changes);
   add_seed(*command, request->seed);
   add_choice(*command, "--strategy", "Who runs next on the model", request->strategy,
              {{"fifo", sim::Strategy::fifo}, {"random", sim::Strategy::random}});

@@ -41,7 +41,7 @@ int shrink(const ShrinkRequest& request) {
   }
   Progress progress(0);
   size_t taken = 0;
-  sim::ShrinkOptions options{*finding->profile, load_options(), request.schedules, nullptr};
+  sim::ShrinkOptions options{finding->profile, load_options(), request.schedules, nullptr};
   options.on_progress = [&](const sim::FindingFile& smaller) {
     progress.show(++taken, size_text(smaller));
   };
@@ -58,7 +58,7 @@ int shrink(const ShrinkRequest& request) {
   fmt::print("  repeat: coldread replay {}\n", output);
   if (const Result<LoadedFinding> again = load_finding(output)) {
     const sim::ReplayOptions replay{
-        *again->profile, again->file.schedule, again->file.daemon_choices, {}, ""};
+        again->profile, again->file.schedule, again->file.daemon_choices, {}, ""};
     fmt::print("{}", sim::columns(sim::look_at(again->scenario, replay)));
   }
   return kPassed;

@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "sim/machine/changes.h"
+
 namespace coldread::cli {
 
 // What the chosen subcommand does after parsing; returns the exit code.
@@ -14,8 +16,12 @@ constexpr const char* kDirectHelp =
     "Read and write cache files with O_DIRECT, as a kernel does: no data is in memory twice, but "
     "each READ waits for the disk two times";
 
+// --with and --without. Names are not checked (sim::check_changes()).
+void add_changes(CLI::App& command, sim::Changes& changes);
+
 void add_run(CLI::App& app, Action& action);
 void add_explore(CLI::App& app, Action& action);
+void add_merge(CLI::App& app, Action& action);
 void add_shrink(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_record(CLI::App& app, Action& action);

@@ -39,7 +39,7 @@ Outcome run_one(RunContext& context, const scenario::Scenario& scenario, const s
   if (on_line) on_line(fmt::format("{}  {}", path, profile_name));
   try {
     if (context.request.on == Target::sim) {
-      execute_on_sim(context, scenario, changed_profile(context.request, *profile), on_line,
+      execute_on_sim(context, scenario, sim::changed(*profile, context.request.changes), on_line,
                      outcome);
     } else if (context.request.on == Target::fuse) {
       execute_on_fuse(context, scenario, *profile, on_line, outcome);

@@ -26,7 +26,8 @@ Result<LoadedFinding> load_finding(const std::string& path) {
       scenario::load_text(finding->path, finding->scenario.dump(), load_options());
   if (!scenario) return Error{path + ": /scenario: " + scenario.error()};
   if (!scenario->unavailable.empty()) return Error{path + ": " + scenario->unavailable};
-  return LoadedFinding{std::move(*finding), profile, std::move(*scenario)};
+  const Profile changed = sim::changed(*profile, finding->changes);
+  return LoadedFinding{std::move(*finding), changed, std::move(*scenario)};
 }
 
 bool write_finding(const std::string& path, const sim::FindingFile& finding) {

@@ -11,7 +11,7 @@ namespace coldread::cli {
 
 struct LoadedFinding {
   sim::FindingFile file;
-  const Profile* profile = nullptr;
+  Profile profile;  // with its changes
   scenario::Scenario scenario;
 };
 

@@ -32,7 +32,7 @@ std::string contradiction(const RunRequest& request) {
   if (!request.recorded.empty()) return "--recorded is for scenarios";
   if (request.schedule || request.strategy != sim::Strategy::fifo)
     return "a recording has an order of its own: neither --strategy nor --schedule";
-  if (!request.kernel.empty() || !request.with.empty() || !request.without.empty())
+  if (!request.kernel.empty() || !request.changes.empty())
     return "a recording is of one kernel: neither --kernel nor --with nor --without";
   return {};
 }

@@ -43,15 +43,6 @@ const char* strategy_name(sim::Strategy strategy) {
   return strategy == sim::Strategy::fifo ? "fifo" : "random";
 }
 
-Profile changed_profile(const RunRequest& request, const Profile& profile) {
-  Profile changed = profile;
-  for (const std::string& name : request.with) changed = changed.with(find_change(name)->change);
-  for (const std::string& name : request.without) {
-    changed = changed.without(find_change(name)->change);
-  }
-  return changed;
-}
-
 std::string repeat_command(const RunRequest& request, const std::string& path,
                            const std::string& profile) {
   std::string command =
@@ -59,8 +50,7 @@ std::string repeat_command(const RunRequest& request, const std::string& path,
   command += request.schedule ? fmt::format(" --schedule {}", sim::schedule_text(*request.schedule))
                               : fmt::format(" --seed {} --strategy {}", request.seed,
                                             strategy_name(request.strategy));
-  for (const std::string& name : request.with) command += " --with " + name;
-  for (const std::string& name : request.without) command += " --without " + name;
+  command += sim::changes_text(request.changes);
   if (request.on != Target::sim) {
     command += fmt::format(" --on {}", target_name(request.on));
     if (request.compare) command += " --compare";

@@ -8,6 +8,7 @@
 
 #include "kernelmodel/profile.h"
 #include "sim/explore/schedule.h"
+#include "sim/machine/changes.h"
 #include "sim/machine/run.h"
 
 namespace coldread::cli {
@@ -21,9 +22,8 @@ inline constexpr unsigned kDefaultHangAfter = 5;  // seconds
 struct RunRequest {
   std::vector<std::string> paths;  // files and directories; empty: the project's scenarios
   Target on = Target::sim;
-  std::string kernel;                // a profile's name; empty: all that a scenario lists
-  std::vector<std::string> with;     // changes put into each profile
-  std::vector<std::string> without;  // changes taken out
+  std::string kernel;    // a profile's name; empty: all that a scenario lists
+  sim::Changes changes;  // of each profile
   uint64_t seed = kDefaultSeed;
   sim::Strategy strategy = sim::Strategy::fifo;
   std::optional<sim::Schedule> schedule;  // instead of strategy and seed
@@ -41,9 +41,6 @@ struct RunRequest {
 
 const char* target_name(Target target);
 const char* strategy_name(sim::Strategy strategy);
-
-// The profile with the request's changes put in and taken out.
-Profile changed_profile(const RunRequest& request, const Profile& profile);
 
 // The command line that runs one scenario under one profile again, ready for a shell.
 std::string repeat_command(const RunRequest& request, const std::string& path,

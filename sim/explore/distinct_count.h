@@ -10,6 +10,8 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace coldread::sim {
 
@@ -24,6 +26,21 @@ class DistinctCount {
 
   void merge(const DistinctCount& other) {
     for (size_t i = 0; i < ranks_.size(); i++) ranks_[i] = std::max(ranks_[i], other.ranks_[i]);
+  }
+
+  // All that is known, as one printable character for each rank.
+  std::string text() const {
+    std::string result;
+    for (const uint8_t rank : ranks_) result += static_cast<char>(kZero + rank);
+    return result;
+  }
+  // The inverse; false: it is none.
+  bool restore(std::string_view text) {
+    const auto is_rank = [](char c) { return c >= kZero && c <= kZero + (64 - int{kBits}) + 1; };
+    if (text.size() != ranks_.size() || !std::all_of(text.begin(), text.end(), is_rank))
+      return false;
+    for (size_t i = 0; i < ranks_.size(); i++) ranks_[i] = static_cast<uint8_t>(text[i] - kZero);
+    return true;
   }
 
   uint64_t estimate() const {
@@ -42,6 +59,7 @@ class DistinctCount {
 
  private:
   static constexpr unsigned kBits = 14;
+  static constexpr char kZero = '0';
   std::array<uint8_t, size_t{1} << kBits> ranks_{};
 };
 

@@ -11,12 +11,27 @@ Error bad(const std::string& path, const char* pointer, const char* expected) {
   return Error{path + ": " + pointer + ": expected " + expected};
 }
 
+// Names of changes; a file of a finding in an unchanged profile need not have them.
+Result<std::vector<std::string>> names(const std::string& path, const ordered_json& document,
+                                       const char* member) {
+  std::vector<std::string> result;
+  const ordered_json list = document.value(member, ordered_json::array());
+  if (!list.is_array()) return Error{path + ": /" + member + ": expected a list of changes"};
+  for (const ordered_json& name : list) {
+    if (!name.is_string()) return Error{path + ": /" + member + ": expected a list of changes"};
+    result.push_back(name);
+  }
+  return result;
+}
+
 }  // namespace
 
 std::string finding_text(const FindingFile& finding) {
   const ordered_json document = {
       {"coldread_finding", kFormat},
       {"kernel", finding.kernel},
+      {"with", finding.changes.with},
+      {"without", finding.changes.without},
       {"schedule", schedule_text(finding.schedule)},
       {"daemon_choices", finding.daemon_choices},
       {"report",
@@ -42,6 +57,12 @@ Result<FindingFile> parse_finding(const std::string& path, const std::string& te
   FindingFile finding;
   if (text_of("kernel") == nullptr) return bad(path, "/kernel", "a profile's name");
   finding.kernel = *text_of("kernel");
+  const auto with = names(path, document, "with"), without = names(path, document, "without");
+  if (!with) return Error{with.error()};
+  if (!without) return Error{without.error()};
+  finding.changes = {*with, *without};
+  if (const Status known = check_changes(finding.changes); !known)
+    return Error{path + ": " + known.error()};
   if (text_of("path") == nullptr) return bad(path, "/path", "a string");
   finding.path = *text_of("path");
   if (text_of("schedule") == nullptr) return bad(path, "/schedule", "a string");

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "sim/explore/schedule.h"
+#include "sim/machine/changes.h"
 #include "sim/player/transcript.h"
 #include "sim/result.h"
 
@@ -17,6 +18,7 @@ struct FindingFile {
   nlohmann::ordered_json scenario;  // the whole document
   std::string path;                 // where it was; files it names are looked for from there
   std::string kernel;               // a profile's name
+  Changes changes;                  // of it
   bool daemon_choices = false;      // ready-made daemons misbehave as the schedule says
   Schedule schedule;
   player::RunReport report;

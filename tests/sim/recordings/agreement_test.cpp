@@ -101,6 +101,27 @@ TEST_F(AgreementTest, AnotherInterleavingMayHaveIt) {
   EXPECT_THAT(outcome.reason, HasSubstr("--strategy random --seed "));
 }
 
+// Chance at each step does not keep `a` waiting until `b` has done all that it does first.
+TEST_F(AgreementTest, AnInterleavingThatOnlyPrioritiesFind) {
+  std::string volumes, steps;
+  for (int i = 0; i < 30; i++) {
+    const std::string name = "\"v" + std::to_string(i) + "\"";
+    volumes += (i == 0 ? "" : ", ") + name + ": {\"key\": " + name + "}";
+    steps += R"({"do": "acquire_volume", "volume": )" + name + "}, ";
+  }
+  const std::string open =
+      R"({"do": "open", "expect": {"one_of": [3, "EBUSY"]}}, {"do": "settle"}])";
+  const std::string a = R"("a": [)" + open, b = R"("b": [)" + steps + open;
+  const std::string head = R"({"version": 1, "title": "t", "kernels": ["6.12.117"], "volumes": {)" +
+                           volumes + R"(}, "tasks": {)";
+  scenario((head + b + ", " + a + "}}").c_str());
+  const nlohmann::json b_is_first = model(sim::Strategy::fifo, 0);
+  scenario((head + a + ", " + b + "}}").c_str());
+  const Outcome outcome = run({b_is_first});
+  EXPECT_EQ(outcome.agreement, Agreement::agree);
+  EXPECT_THAT(outcome.reason, HasSubstr("--schedule "));
+}
+
 TEST_F(AgreementTest, EveryTranscriptSeenIsNeeded) {
   scenario(kRace);
   nlohmann::json impossible = model(sim::Strategy::fifo, 0);

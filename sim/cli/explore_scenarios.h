@@ -4,17 +4,21 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "sim/machine/changes.h"
 
 namespace coldread::cli {
 
 struct ExploreRequest {
-  std::string path;
-  std::string kernel;  // empty: the last one the scenario lists
+  std::vector<std::string> paths;  // files and directories; empty: the project's scenarios
+  std::string kernel;              // empty: the last one each scenario lists
+  sim::Changes changes;            // of it
   std::string strategy = "random";
   unsigned depth = 3;
   std::optional<unsigned> preemptions;
-  std::optional<uint64_t> schedules;
-  double seconds = 0;
+  std::optional<uint64_t> schedules;  // of each scenario
+  double seconds = 0;                 // for each scenario; 0: no limit
   uint64_t seed = 1;
   unsigned jobs = 0;  // 0: one per CPU
   uint64_t shard = 0;
@@ -27,7 +31,7 @@ struct ExploreRequest {
   std::string format = "text";
 };
 
-// The exit code: 0 nothing was found but what the scenario expects, 3 or 4 something was.
-int explore_scenario(const ExploreRequest& request);
+// The exit code: 0 nothing was found but what scenarios expect, 3 or 4 something was.
+int explore_scenarios(const ExploreRequest& request);
 
 }  // namespace coldread::cli

@@ -1,0 +1,149 @@
+// `coldread explore`, and what is done with a finding: save, merge, shrink, replay.
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/sim/cli/command.h"
+
+namespace coldread::cli {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr const char* kPeaceful = R"({"version": 1, "title": "t", "kernels": ["6.12.117"],
+  "tasks": {"a": [{"do": "open"}, {"do": "close", "fd": "dev"}]}})";
+// The daemon looks for the READ too early, under some schedules.
+constexpr const char* kHangs = R"({
+  "version": 1, "title": "too early", "kernels": ["6.1.192", "6.12.117"],
+  "blobs": {"image": {"size": 8192, "pattern": "counter"}},
+  "volumes": {"vol": {"key": "erofs,demo"}}, "cookies": {"img": {"volume": "vol", "key": "demo"}},
+  "setup": [{"task": "daemon", "do": "bind"}],
+  "tasks": {
+    "daemon": [{"do": "poll"}, {"do": "read_message", "as": "open"},
+               {"do": "copen", "message": "open", "blob": "image"},
+               {"do": "poll", "timeout_ms": 0}, {"do": "read_message", "as": "r"},
+               {"do": "pwrite", "fd": "open", "blob": "image"},
+               {"do": "complete", "message": "r", "fd": "open"}, {"do": "barrier", "name": "b"}],
+    "reader": [{"do": "connect", "cookie": "img"},
+               {"do": "read", "cookie": "img", "length": 4096},
+               {"do": "barrier", "name": "b"}, {"do": "disconnect", "cookie": "img"}]}})";
+
+class ExploreTest : public CommandTest {
+ protected:
+  // Of one scenario.
+  json explored(const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"explore", "x.json", "--format", "json"};
+    words.insert(words.end(), options.begin(), options.end());
+    const CommandResult result = run(words);
+    EXPECT_TRUE(json::accept(result.out)) << result.out << result.err;
+    return json::parse(result.out, nullptr, false);
+  }
+};
+
+TEST_F(ExploreTest, AFindingIsToldSavedShrunkAndReplayed) {
+  write("x.json", kHangs);
+  const CommandResult found = run({"explore", "x.json", "--save", "found.json"});
+  EXPECT_EQ(found.exit_code, 4) << found.out << found.err;
+  EXPECT_THAT(found.out, HasSubstr("FOUND: hang: "));
+  EXPECT_THAT(found.out, HasSubstr("repeat: coldread run x.json --kernel 6.12.117 --schedule "));
+  ASSERT_TRUE(exists("found.json"));
+
+  const CommandResult small = run({"shrink", "found.json", "-o", "small.json"});
+  EXPECT_EQ(small.exit_code, 0) << small.out << small.err;
+  EXPECT_LT(read("small.json").size(), read("found.json").size());
+
+  const CommandResult replayed = run({"replay", "small.json"});
+  EXPECT_EQ(replayed.exit_code, 4) << replayed.out << replayed.err;
+  EXPECT_THAT(replayed.out, HasSubstr("hang: "));
+}
+
+TEST_F(ExploreTest, TheRepeatCommandRepeats) {
+  write("x.json", kHangs);
+  const std::string out = run({"explore", "x.json"}).out;
+  const size_t at = out.find("--schedule ") + std::string("--schedule ").size();
+  const std::string schedule = out.substr(at, out.find('\n', at) - at);
+  EXPECT_EQ(run({"run", "x.json", "--kernel", "6.12.117", "--schedule", schedule}).exit_code, 4);
+}
+
+TEST_F(ExploreTest, SeveralScenariosAndTheirSum) {
+  write("d/a.json", kPeaceful);
+  write("d/b.json", kHangs);
+  write("d/c.json", kPeaceful);
+  const CommandResult result = run({"explore", "d", "--schedules", "200"});
+  EXPECT_EQ(result.exit_code, 4) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("d/a.json on 6.12.117: 200 schedules, none bad; "));
+  EXPECT_THAT(result.out, HasSubstr("d/b.json on 6.12.117: "));
+  EXPECT_THAT(result.out, HasSubstr("d/c.json on 6.12.117: 200 schedules, none bad; "));
+  EXPECT_THAT(result.out, HasSubstr("3 scenarios: "));
+  EXPECT_THAT(result.out, HasSubstr(" schedules, 1 found, 0 expected; "));
+}
+
+TEST_F(ExploreTest, PartsAddUpToTheWhole) {
+  write("x.json", kHangs);
+  const std::vector<std::string> options = {"--schedules", "400", "--keep-going"};
+  const json whole = explored(options);
+  for (const char* part : {"0/2", "1/2"}) {
+    std::vector<std::string> words = {"explore", "x.json", "--format", "json", "--shard", part};
+    words.insert(words.end(), options.begin(), options.end());
+    write(std::string(1, part[0]) + ".json", run(words).out);
+  }
+  const CommandResult merged = run({"merge", "0.json", "1.json", "--format", "json"});
+  EXPECT_EQ(merged.exit_code, 4) << merged.out << merged.err;
+  const json sum = json::parse(merged.out);
+  for (const char* member : {"schedules", "decisions", "outcomes", "findings", "states"})
+    EXPECT_EQ(sum[member], whole[member]) << member;
+  EXPECT_EQ(sum["done"], json({0, 1}));
+  EXPECT_THAT(run({"merge", "0.json"}).out, HasSubstr("x.json on 6.12.117, shard 0 of 2: "));
+
+  const CommandResult twice = run({"merge", "0.json", "0.json"});
+  EXPECT_EQ(twice.exit_code, 2);
+  EXPECT_THAT(twice.err, HasSubstr("0.json: line 1: x.json: shard 0 is there twice"));
+}
+
+TEST_F(ExploreTest, WhatCannotBeMerged) {
+  write("x.json", kPeaceful);
+  json part = explored({"--schedules", "10", "--shard", "0/2"});
+  const auto error_of = [&](const json& changed) {
+    write("bad.json", changed.dump());
+    const CommandResult result = run({"merge", "bad.json"});
+    EXPECT_EQ(result.exit_code, 2) << result.out;
+    return result.err;
+  };
+  json changed = part;
+  changed["schedules"] = "many";
+  EXPECT_THAT(error_of(changed),
+              HasSubstr("bad.json: line 1: /schedules: expected a whole number"));
+  changed = part;
+  changed["done"] = {2};
+  EXPECT_THAT(error_of(changed), HasSubstr("/done/0: expected"));
+  changed = part;
+  changed["states_seen"] = "short";
+  EXPECT_THAT(error_of(changed), HasSubstr("/states_seen: expected what `explore --shard` wrote"));
+  changed = part;
+  changed["kernel"] = "2.4";
+  EXPECT_THAT(error_of(changed), HasSubstr("/kernel: expected a profile"));
+  changed = part;
+  changed["outcomes"] = {{"x", part["outcomes"].begin().value()}};
+  EXPECT_THAT(error_of(changed), HasSubstr("/outcomes/x: expected an outcome's name"));
+  write("bad.json", "{");
+  EXPECT_EQ(run({"merge", "bad.json"}).exit_code, 2);
+  EXPECT_EQ(run({"merge", "missing.json"}).exit_code, 2);
+}
+
+TEST_F(ExploreTest, ChangesPutInAndTakenOut) {
+  write("x.json", kHangs);
+  const CommandResult result =
+      run({"explore", "x.json", "--without", "msg-id-cyclic", "--save", "found.json"});
+  EXPECT_EQ(result.exit_code, 4) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("--kernel 6.12.117 --without msg-id-cyclic --schedule "));
+  EXPECT_EQ(json::parse(read("found.json"))["without"], json({"msg-id-cyclic"}));
+  EXPECT_EQ(run({"replay", "found.json"}).exit_code, 4);
+
+  const CommandResult unknown = run({"explore", "x.json", "--with", "nonsense"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("--with nonsense: no such change; there are: "));
+}
+
+}  // namespace
+}  // namespace coldread::cli
