@@ -49,7 +49,7 @@ Status add_file(std::vector<Explored>& all, const std::string& path) {
     const std::string place = fmt::format("{}: line {}", path, number);
     Result<Explored> part = parse_explored(place, line);
     if (!part) return Error{part.error()};
-    if (const Status added = add(all, std::move(*part), place); !added) return added;
+    if (Status added = add(all, std::move(*part), place); !added) return added;
   }
   if (file.bad()) return Error{path + ": cannot be read"};
   return Nothing{};

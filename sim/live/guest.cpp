@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 using Answer = Result<player::Transcript>;
 
 constexpr int kPollMs = 3;
-constexpr size_t kConsoleLines = 8;
+constexpr size_t kConsoleLines = 40;  // a whole oops
 
 // What a kernel counts from its boot on is only alike in two that did nothing else before.
 bool needs_fresh_kernel(const scenario::Scenario& scenario) {

@@ -47,22 +47,26 @@ struct alignas(kUnit) Control {
   FreeBlock* free[kLists];
 };
 
-std::atomic<uintptr_t> region_begin{0};
+std::atomic<std::byte*> region_begin{nullptr};
 std::atomic<size_t> region_bytes{0};  // 0: there is none
 std::mutex region_lock;
 bool taken[kArenas];
 
 thread_local Control* inside = nullptr;
 
+// In the region; more than its size: not in it.
+uintptr_t offset_of(const void* block) {
+  return reinterpret_cast<uintptr_t>(block) -
+         reinterpret_cast<uintptr_t>(region_begin.load(std::memory_order_relaxed));
+}
+
 bool is_in_arena(const void* block) {
-  return reinterpret_cast<uintptr_t>(block) - region_begin.load(std::memory_order_relaxed) <
-         region_bytes.load(std::memory_order_relaxed);
+  return offset_of(block) < region_bytes.load(std::memory_order_relaxed);
 }
 
 Control* control_of(const void* block) {
-  const uintptr_t begin = region_begin.load(std::memory_order_relaxed);
-  const uintptr_t offset = reinterpret_cast<uintptr_t>(block) - begin;
-  return reinterpret_cast<Control*>(begin + offset / kArenaBytes * kArenaBytes);
+  std::byte* const begin = region_begin.load(std::memory_order_relaxed);
+  return reinterpret_cast<Control*>(begin + offset_of(block) / kArenaBytes * kArenaBytes);
 }
 
 unsigned list_of(size_t bytes) {
@@ -114,7 +118,7 @@ bool reserve_region() {
   void* memory =
       mmap(nullptr, kRegionBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
-  region_begin = reinterpret_cast<uintptr_t>(memory);
+  region_begin = static_cast<std::byte*>(memory);
   region_bytes = kRegionBytes;
   return true;
 }
@@ -124,8 +128,7 @@ void* take_arena() {
   if (kAddressSanitizer || !reserve_region()) return nullptr;
   bool* const free = std::find(std::begin(taken), std::end(taken), false);
   if (free == std::end(taken)) return nullptr;
-  auto* const base = reinterpret_cast<std::byte*>(region_begin.load()) +
-                     static_cast<size_t>(free - taken) * kArenaBytes;
+  std::byte* const base = region_begin.load() + static_cast<size_t>(free - taken) * kArenaBytes;
   if (mprotect(base, kArenaBytes, PROT_READ | PROT_WRITE) != 0) return nullptr;
   *free = true;
   return base;
@@ -134,9 +137,9 @@ void* take_arena() {
 void give_arena(void* base) {
   const std::lock_guard guard(region_lock);
   // The pages go back to the system; the addresses stay reserved.
-  mmap(base, kArenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-       0);
-  taken[(reinterpret_cast<uintptr_t>(base) - region_begin) / kArenaBytes] = false;
+  constexpr int kEmpty = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  if (mmap(base, kArenaBytes, PROT_NONE, kEmpty, -1, 0) == MAP_FAILED) return;  // it stays taken
+  taken[offset_of(base) / kArenaBytes] = false;
 }
 
 }  // namespace
@@ -164,7 +167,7 @@ void RunArena::restore() {
 
 size_t RunArena::place_of(const void* object) {
   if (!is_in_arena(object)) return 0;
-  return (reinterpret_cast<uintptr_t>(object) - region_begin) % kArenaBytes;
+  return offset_of(object) % kArenaBytes;
 }
 
 RunArena::Inside::Inside(RunArena& arena) : before_(inside) {
