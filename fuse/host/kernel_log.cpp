@@ -14,7 +14,8 @@ namespace coldread::fuse {
 KernelLog::KernelLog(Scheduler& scheduler, OnPrintk on_printk)
     : scheduler_(scheduler),
       on_printk_(std::move(on_printk)),
-      arrived_(scheduler, "trace_pipe", "trace") {}
+      arrived_(scheduler, "trace_pipe", "trace"),
+      said_(scheduler, "dev/kmsg", "trace") {}
 
 void KernelLog::observe(std::function<void(std::string_view line)> observer) {
   observer_ = std::move(observer);
@@ -64,7 +65,13 @@ void KernelLog::emit(std::string_view event, std::string_view fields) {
   arrived_.wake_up_all();
 }
 
+void KernelLog::say(int level, std::string_view line) {
+  ring_.add(level, scheduler_.now(), line);
+  said_.wake_up_all();
+}
+
 void KernelLog::printk(std::string_view line) {
+  say(kError, line);
   emit("console", line);
   if (on_printk_) on_printk_(line);
 }

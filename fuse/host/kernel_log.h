@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include "fuse/host/kernel_ring.h"
 #include "kernelmodel/kernel/wait_queue.h"
 #include "kernelmodel/ports/log.h"
 #include "kernelmodel/ports/scheduler.h"
@@ -41,7 +42,14 @@ class KernelLog final : public Trace, public Log {
 
   void emit(std::string_view event, std::string_view fields) override;
   void printk(std::string_view line) override;
+  void notice(std::string_view line) override { say(kNotice, line); }
   void note(ReportKind kind, std::string_view text) override;
+
+  // The kernel log itself, of which trace lines and OnPrintk's have no notices.
+  static constexpr int kError = 3, kWarning = 4, kNotice = 5;
+  KernelRing& ring() { return ring_; }
+  void say(int level, std::string_view line);
+  WaitQueue& said() { return said_; }  // woken with every record
 
  private:
   Scheduler& scheduler_;
@@ -51,6 +59,8 @@ class KernelLog final : public Trace, public Log {
   uint64_t lost_ = 0;
   unsigned followers_ = 0;
   WaitQueue arrived_;
+  KernelRing ring_;
+  WaitQueue said_;
 };
 
 }  // namespace coldread::fuse

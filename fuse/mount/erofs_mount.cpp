@@ -15,27 +15,32 @@ bool is_one_of(const std::string& text, std::initializer_list<const char*> all) 
 
 }  // namespace
 
-int ErofsOptions::parse(const Profile& profile, const std::string& text, ErofsOptions* options) {
-  std::istringstream words(text);
-  for (std::string word; std::getline(words, word, ',');) {
-    const size_t equals = word.find('=');
-    const std::string key = word.substr(0, equals);
-    const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
-    if (key == "fsid" && !value.empty()) {
-      options->fsid = value;
-    } else if (key == "domain_id" && !value.empty() && profile.has(Change::erofs_shared_domain)) {
-      options->domain_id = value;
-    } else if (key == "device" && !value.empty()) {
-      options->devices.push_back(value);
-    } else if (is_one_of(word, {"nosuid", "nodev", "noexec", "suid", "dev", "exec"})) {
-      options->mount_flags += "," + word;
-    } else if (!is_one_of(word, {"", "ro", "rw", "user_xattr", "nouser_xattr", "acl", "noacl",
+int ErofsOptions::add(const Profile& profile, const std::string& option) {
+  const size_t equals = option.find('=');
+  const std::string key = option.substr(0, equals);
+  const std::string value = equals == std::string::npos ? "" : option.substr(equals + 1);
+  if (key == "fsid" && !value.empty()) {
+    fsid = value;
+  } else if (key == "domain_id" && !value.empty() && profile.has(Change::erofs_shared_domain)) {
+    domain_id = value;
+  } else if (key == "device" && !value.empty()) {
+    devices.push_back(value);
+  } else if (is_one_of(option, {"nosuid", "nodev", "noexec", "suid", "dev", "exec"})) {
+    mount_flags += "," + option;
+  } else if (!is_one_of(option, {"", "ro", "rw", "user_xattr", "nouser_xattr", "acl", "noacl",
                                  "cache_strategy=disabled", "cache_strategy=readahead",
                                  "cache_strategy=readaround", "noatime", "relatime"})) {
-      return -EINVAL;
-    }
+    return -EINVAL;
   }
-  return options->fsid.empty() ? -EINVAL : 0;
+  return 0;
+}
+
+int ErofsOptions::add_all(const Profile& profile, const std::string& options) {
+  std::istringstream words(options);
+  for (std::string word; std::getline(words, word, ',');) {
+    if (const int error = add(profile, word); error != 0) return error;
+  }
+  return 0;
 }
 
 ErofsMount::ErofsMount(Host& host, Kernel& kernel, ErofsBlobs& blobs, Session::Submit submit,
@@ -53,9 +58,9 @@ ErofsMount::ErofsMount(Host& host, Kernel& kernel, ErofsBlobs& blobs, Session::S
           std::move(interrupt)),
       pages_(kernel.scheduler, "a page of an image to be read") {}
 
-int ErofsMount::mount(const ErofsOptions& options, const std::string& mountpoint,
+int ErofsMount::mount(const ErofsOptions& options, const std::string& name, const Attach& attach,
                       std::function<void()> on_end) {
-  mountpoint_ = mountpoint;
+  name_ = name;
   if (const int error = blobs_.register_fs(options.fsid, options.domain_id, &registration_);
       error != 0)
     return error;
@@ -68,18 +73,13 @@ int ErofsMount::mount(const ErofsOptions& options, const std::string& mountpoint
   if (const int error = image_->open(); error != 0) return error;
   const std::shared_ptr<Node> root = node(image_->root());
 
-  SessionOptions session;
-  session.options = "fsname=none,subtype=erofs,ro" + options.mount_flags;
-  // Looking the mountpoint up may lead through another of our mounts.
-  struct Outcome {
+  // Looking a mountpoint up may lead through another of our mounts.
+  struct Call {
+    const Attach& attach;
     Session& session;
-    const std::string& mountpoint;
-    const SessionOptions& options;
-  } const call{session_, mountpoint_, session};
-  const bool mounted = offload(host_.errands(), [&call] {
-    return static_cast<bool>(call.session.mount(call.mountpoint, call.options));
-  });
-  if (!mounted) return -EPERM;
+  } const call{attach, session_};
+  const int error = offload(host_.errands(), [&call] { return call.attach(call.session); });
+  if (error != 0) return error;
   session_.begin(std::move(on_end));
   return 0;
 }
@@ -123,6 +123,10 @@ void ErofsMount::wait_until(const std::function<bool()>& holds) {
 
 void ErofsMount::log_error(const std::string& text) {
   pr_err(kernel_, "erofs: (device erofs): %s", text.c_str());
+}
+
+void ErofsMount::log_info(const std::string& text) {
+  pr_notice(kernel_, "erofs: (device erofs): %s", text.c_str());
 }
 
 }  // namespace coldread::fuse

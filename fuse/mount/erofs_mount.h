@@ -23,11 +23,12 @@ struct ErofsOptions {
   std::string fsid;
   std::string domain_id;
   std::vector<std::string> devices;
-  std::string mount_flags;  // of the VFS: "nosuid,nodev", and what else FUSE passes on
+  std::string mount_flags;  // of the VFS: ",nosuid,nodev", which mount(8) takes out of the options
 
-  // Of "fsid=a,device=b,...". 0 or -EINVAL: an option that the profile's EROFS does not know, or no
-  // fsid, without which it would be a mount of a block device.
-  static int parse(const Profile& profile, const std::string& text, ErofsOptions* options);
+  // One of them: "fsid=a", "acl". 0 or -EINVAL: the profile's EROFS does not know it.
+  int add(const Profile& profile, const std::string& option);
+  // "fsid=a,device=b,...". 0 or -EINVAL.
+  int add_all(const Profile& profile, const std::string& options);
 };
 
 class ErofsMount final : private erofs::Source, public std::enable_shared_from_this<ErofsMount> {
@@ -38,9 +39,13 @@ class ErofsMount final : private erofs::Source, public std::enable_shared_from_t
   ErofsMount(const ErofsMount&) = delete;
   ErofsMount& operator=(const ErofsMount&) = delete;
 
+  // Makes the session a file system that can be seen: on a helper thread. 0 or a negative errno.
+  using Attach = std::function<int(Session& session)>;
+
   // Asks the daemon for what a mount needs, then mounts. 0, or as mount(2) fails: -EBUSY, -EEXIST,
-  // -EINVAL, -EBADMSG, -EUCLEAN, -EOPNOTSUPP, -EIO, -ENOBUFS, -EINTR; -EPERM: FUSE would not.
-  int mount(const ErofsOptions& options, const std::string& mountpoint,
+  // -EINVAL, -EBADMSG, -EUCLEAN, -EOPNOTSUPP, -EIO, -ENOBUFS, -EINTR; and whatever `attach` says.
+  // `name` is for those who look on; an image needs an fsid.
+  int mount(const ErofsOptions& options, const std::string& name, const Attach& attach,
             std::function<void()> on_end);
   // Gives everything back when the last request has been answered, and the connection ends.
   void unmount();
@@ -49,7 +54,7 @@ class ErofsMount final : private erofs::Source, public std::enable_shared_from_t
   void stop_reading() { session_.stop_reading(); }
   void disconnect() { session_.close(); }
 
-  const std::string& mountpoint() const { return mountpoint_; }
+  const std::string& name() const { return name_; }
   Kernel& kernel() const { return kernel_; }
   erofs::Image& image() { return *image_; }
   NodeTable& nodes() { return nodes_; }
@@ -65,7 +70,7 @@ class ErofsMount final : private erofs::Source, public std::enable_shared_from_t
   void wait_until(const std::function<bool()>& holds) override;
   void changed() override { pages_.wake_up_all(); }
   void log_error(const std::string& text) override;
-  void log_info(const std::string& text) override { log_error(text); }
+  void log_info(const std::string& text) override;
 
   Host& host_;
   Kernel& kernel_;
@@ -73,7 +78,7 @@ class ErofsMount final : private erofs::Source, public std::enable_shared_from_t
   NodeTable nodes_;
   Session session_;
   WaitQueue pages_;
-  std::string mountpoint_;
+  std::string name_;
   ErofsRegistration registration_;
   std::vector<ErofsBlob*> devices_;
   std::unique_ptr<erofs::Image> image_;

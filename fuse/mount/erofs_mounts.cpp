@@ -1,10 +1,50 @@
 #include "fuse/mount/erofs_mounts.h"
 
 #include <linux/fuse.h>
+#include <sys/mount.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <sstream>
+
+#include "fuse/host/fuse_context.h"
+#include "fuse/host/own_descriptor.h"
+#include "fuse/host/standpoint.h"
 
 namespace coldread::fuse {
+namespace {
+
+// ",nosuid,nodev", as fsmount(2) has it.
+unsigned mount_attributes(const std::string& flags) {
+  unsigned result = 0;
+  std::istringstream words(flags);
+  for (std::string word; std::getline(words, word, ',');) {
+    if (word == "nosuid") result |= MOUNT_ATTR_NOSUID;
+    if (word == "nodev") result |= MOUNT_ATTR_NODEV;
+    if (word == "noexec") result |= MOUNT_ATTR_NOEXEC;
+  }
+  return result;
+}
+
+// Users other than root can mount only as mount(8) lets them, which is where we are ourselves.
+int attach_for(pid_t writer, Session& session, const ErofsOptions& options,
+               const std::string& mountpoint) {
+  if (writer != 0 && !stands_where_we_do(writer)) {
+    const int connection = session.connect();
+    if (connection < 0) return connection;
+    const OwnDescriptor context(open_fuse_context());
+    int error = std::min(context.get(), 0);
+    if (error == 0) error = create_erofs(context.get(), connection, "none");
+    if (error != 0) return error;
+    const OwnDescriptor mount(mount_created(context.get(), mount_attributes(options.mount_flags)));
+    return mount.get() < 0 ? mount.get() : attach_where(writer, mount.get(), mountpoint);
+  }
+  SessionOptions session_options;
+  session_options.options = "fsname=none,subtype=erofs,ro" + options.mount_flags;
+  return session.mount(mountpoint, session_options) ? 0 : -EPERM;
+}
+
+}  // namespace
 
 ErofsMounts::ErofsMounts(Host& host, Kernel& kernel, Session::Submit submit,
                          Session::Interrupt interrupt)
@@ -14,15 +54,14 @@ ErofsMounts::ErofsMounts(Host& host, Kernel& kernel, Session::Submit submit,
       interrupt_(std::move(interrupt)),
       blobs_(kernel) {}
 
-int ErofsMounts::mount(const std::string& options, const std::string& mountpoint) {
+int ErofsMounts::mount(const ErofsOptions& options, const std::string& name,
+                       const ErofsMount::Attach& attach) {
   // Who unmounts and mounts again must not find the old one.
   reap();
-  ErofsOptions parsed;
-  if (const int error = ErofsOptions::parse(kernel_.profile, options, &parsed); error != 0)
-    return error;
+  if (options.fsid.empty()) return -EINVAL;
   auto made = std::make_shared<ErofsMount>(host_, kernel_, blobs_, submit_, interrupt_);
   ErofsMount& mount = *made;
-  const int error = mount.mount(parsed, mountpoint, [this] { host_.post([this] { reap(); }); });
+  const int error = mount.mount(options, name, attach, [this] { host_.post([this] { reap(); }); });
   if (error != 0) {
     mount.unmount();
     return error;
@@ -32,15 +71,26 @@ int ErofsMounts::mount(const std::string& options, const std::string& mountpoint
 }
 
 // A mount leaves the list first: others may come here while it is taken down.
+void ErofsMounts::take_down(std::list<std::shared_ptr<ErofsMount>>::iterator which) {
+  std::list<std::shared_ptr<ErofsMount>> ending;
+  ending.splice(ending.begin(), mounts_, which);
+  ending_++;
+  ending.front()->unmount();
+  ending_--;
+}
+
 void ErofsMounts::reap() {
   for (auto next = mounts_.begin(); next != mounts_.end();) {
     const auto each = next++;
     if (!(*each)->ended()) continue;
-    std::list<std::shared_ptr<ErofsMount>> ending;
-    ending.splice(ending.begin(), mounts_, each);
-    ending.front()->unmount();
+    take_down(each);
     next = mounts_.begin();
   }
+}
+
+void ErofsMounts::settle() {
+  reap();
+  while (ending_ > 0) host_.sleep(std::chrono::milliseconds(1));
 }
 
 void ErofsMounts::stop_reading() {
@@ -48,11 +98,7 @@ void ErofsMounts::stop_reading() {
 }
 
 void ErofsMounts::unmount_all() {
-  while (!mounts_.empty()) {
-    std::list<std::shared_ptr<ErofsMount>> ending;
-    ending.splice(ending.begin(), mounts_, mounts_.begin());
-    ending.front()->unmount();
-  }
+  while (!mounts_.empty()) take_down(mounts_.begin());
 }
 
 void ErofsMounts::disconnect() {
@@ -78,7 +124,14 @@ void MountFile::write(Request& request) {
   }
   const std::string mountpoint = options.substr(end + 1);
   options.resize(end);
-  const int error = mounts_.mount(options, mountpoint);
+  ErofsOptions parsed;
+  int error = parsed.add_all(mounts_.profile(), options);
+  if (error == 0) {
+    const auto writer = static_cast<pid_t>(request.pid);
+    error = mounts_.mount(parsed, mountpoint, [&parsed, &mountpoint, writer](Session& session) {
+      return attach_for(writer, session, parsed, mountpoint);
+    });
+  }
   if (error != 0)
     request.error(-error);
   else

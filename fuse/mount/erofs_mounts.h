@@ -1,9 +1,9 @@
 // All mounted images of one server, and `mount`, the file that mounts them.
 //
-// Writing "OPTIONS\nMOUNTPOINT" to it is mount("none", MOUNTPOINT, "erofs", 0, OPTIONS) and answers
-// with its errno: EINVAL also for text of another form, EOPNOTSUPP while a recording is made.
-// Unmounting is umount(2)'s; the images'
-// blobs are then given back by a fiber. Thread rules: the host's thread, on fibers.
+// Writing "OPTIONS\nMOUNTPOINT" to it is mount("none", MOUNTPOINT, "erofs", 0, OPTIONS), MOUNTPOINT
+// being the writer's, and answers with its errno: EINVAL also for text of another form, EOPNOTSUPP
+// while a recording is made. Unmounting is umount(2)'s; the images' blobs are then given back by a
+// fiber. Thread rules: the host's thread, on fibers.
 #pragma once
 
 #include <list>
@@ -18,8 +18,11 @@ class ErofsMounts {
   // `submit` takes a request that has its table of nodes.
   ErofsMounts(Host& host, Kernel& kernel, Session::Submit submit, Session::Interrupt interrupt);
 
-  // mount(2): as ErofsMount::mount(), also -EINVAL for its options.
-  int mount(const std::string& options, const std::string& mountpoint);
+  // mount(2): as ErofsMount::mount().
+  int mount(const ErofsOptions& options, const std::string& name, const ErofsMount::Attach& attach);
+  // Gives back what unmounted images had; returns when all have, also those that others take down.
+  void settle();
+  const Profile& profile() const { return kernel_.profile; }
 
   // No request comes in any more; then, when nobody reads, everything ends.
   void stop_reading();
@@ -29,6 +32,7 @@ class ErofsMounts {
 
  private:
   void reap();
+  void take_down(std::list<std::shared_ptr<ErofsMount>>::iterator which);
 
   Host& host_;
   Kernel& kernel_;
@@ -36,6 +40,7 @@ class ErofsMounts {
   const Session::Interrupt interrupt_;
   ErofsBlobs blobs_;
   std::list<std::shared_ptr<ErofsMount>> mounts_;
+  unsigned ending_ = 0;  // are being taken down
 };
 
 inline constexpr fuse_ino_t kMountInode = 4;  // others are counted, and in recordings

@@ -29,7 +29,7 @@ class ErofsNode final : public Node {
   Attributes attributes() override { return {erofs_inode_->mode, erofs_inode_->size, kForEver}; }
   double entry_timeout() const override { return kForEver; }
   std::string path() const override {
-    return mount_.mountpoint() + ": nid " + std::to_string(erofs_inode_->nid);
+    return mount_.name() + ": nid " + std::to_string(erofs_inode_->nid);
   }
 
   void complete(struct stat& stat) const override {

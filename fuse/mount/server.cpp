@@ -9,6 +9,7 @@
 
 #include "fuse/mount/caller.h"
 #include "fuse/mount/error_injection.h"
+#include "fuse/mount/kmsg.h"
 #include "fuse/mount/netfs_file.h"
 #include "fuse/mount/request_record.h"
 #include "fuse/mount/text_files.h"
@@ -119,6 +120,7 @@ void Server::build_tree() {
 
   const auto fscache = make_fscache_directory();
   auto mount = std::make_shared<MountFile>(*images_);
+  auto kmsg = std::make_shared<Kmsg>(kernel_.scheduler, log_);
   const auto dev = make_directory(), proc = make_directory(), fs = make_directory();
   const auto sys = make_directory(), cachefiles = make_directory();
   cachefiles->add("error_injection", std::move(injection));
@@ -129,6 +131,9 @@ void Server::build_tree() {
   dev->add("anon", std::move(anon));
   dev->add("cachefiles", device_);
   dev->add("coldread_netfs", std::move(netfs));
+  kmsg->inode = kKmsgInode;
+  nodes_->add(kmsg);
+  dev->add("kmsg", std::move(kmsg));
   top->add("dev", dev);
   top->add("proc", proc);
   top->add("requests", std::move(requests));

@@ -3,6 +3,7 @@
 //   volumes/<volume>/<cookie>      what readers read (volumes.h)
 //   dev/cachefiles, dev/anon/<id>  the daemon's device and its objects' files (device.h)
 //   dev/coldread_netfs             fscache's own calls, for who plays a netfs (netfs_file.h)
+//   dev/kmsg                       its log (kmsg.h)
 //   proc/fs/fscache/*              the kernel's own texts
 //   proc/sys/cachefiles/*          its error injection
 //   trace_pipe                     tracepoints, as ftrace prints them
@@ -49,6 +50,7 @@ class Server {
   Kernel& kernel() { return kernel_; }
   // Natively opened they are like any client's; not on the host's thread.
   std::string device_path() const { return mountpoint_ + "/dev/cachefiles"; }
+  std::string kmsg_path() const { return mountpoint_ + "/dev/kmsg"; }
   std::string anon_path(uint32_t object_id) const {
     return mountpoint_ + "/dev/anon/" + std::to_string(object_id);
   }
@@ -61,6 +63,9 @@ class Server {
   Device& device() { return *device_; }
 
   Volumes& volumes() { return *volumes_; }
+  // On a fiber.
+  ErofsMounts& images() { return *images_; }
+  KernelLog& log() { return log_; }  // its ring: any thread
   // Jobs to be given to the host.
   // The built-in daemon, which then has the device: fills 0 or a negative errno. A volume is made
   // for each directory in `blobs`, and one named "blobs" for the files there.

@@ -213,23 +213,23 @@ struct Operations {
   }
 };
 
-Status Session::mount(const std::string& mountpoint, const SessionOptions& wanted) {
-  std::string options = wanted.options + ",default_permissions";
-  if (geteuid() == 0) options += ",allow_other";
+void Session::create(const std::string& options) {
   fuse_args arguments = FUSE_ARGS_INIT(0, nullptr);
   fuse_opt_add_arg(&arguments, "coldread");
-  fuse_opt_add_arg(&arguments, "-o");
-  fuse_opt_add_arg(&arguments, options.c_str());
+  if (!options.empty()) {
+    fuse_opt_add_arg(&arguments, "-o");
+    fuse_opt_add_arg(&arguments, options.c_str());
+  }
   const fuse_lowlevel_ops operations = Operations::table();
   session_ = fuse_session_new(&arguments, &operations, sizeof(operations), this);
   fuse_opt_free_args(&arguments);
-  if (session_ == nullptr) return Error{"libfuse refused its own options: " + options};
-  if (fuse_session_mount(session_, mountpoint.c_str()) != 0) {
+}
+
+bool Session::mount_session(const char* where) {
+  if (fuse_session_mount(session_, where) != 0) {
     fuse_session_destroy(session_);
     session_ = nullptr;
-    return Error{mountpoint +
-                 ": cannot be mounted; expected a directory, and /dev/fuse (or fusermount3 for "
-                 "users other than root)"};
+    return false;
   }
   const int fd = fuse_session_fd(session_);
   fuse_custom_io io{};
@@ -237,7 +237,30 @@ Status Session::mount(const std::string& mountpoint, const SessionOptions& wante
   io.read = read_request;
   fuse_session_custom_io(session_, &io, fd);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return true;
+}
+
+Status Session::mount(const std::string& mountpoint, const SessionOptions& wanted) {
+  std::string options = wanted.options + ",default_permissions";
+  if (geteuid() == 0) options += ",allow_other";
+  create(options);
+  if (session_ == nullptr) return Error{"libfuse refused its own options: " + options};
+  if (!mount_session(mountpoint.c_str())) {
+    return Error{mountpoint +
+                 ": cannot be mounted; expected a directory, and /dev/fuse (or fusermount3 for "
+                 "users other than root)"};
+  }
   return Nothing{};
+}
+
+int Session::connect() {
+  const int fd = ::open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  create("");
+  // libfuse's name for a connection that is there already.
+  if (session_ != nullptr && mount_session(("/dev/fd/" + std::to_string(fd)).c_str())) return fd;
+  ::close(fd);
+  return -ENOMEM;
 }
 
 void Session::begin(std::function<void()> on_end) {

@@ -36,6 +36,10 @@ class Session {
 
   // From any thread that may wait for the mountpoint. The error says what to do about it.
   Status mount(const std::string& mountpoint, const SessionOptions& options = {});
+  // Instead of that: a connection whose file system somebody else makes and unmounts (create_erofs
+  // in fuse_context.h). The session's /dev/fuse, or a negative errno. Before anybody looks there,
+  // begin().
+  int connect();
 
   // From now on requests are read. `on_end` is called on the host's thread when somebody has
   // unmounted the file system.
@@ -60,6 +64,8 @@ class Session {
 
  private:
   void receive();
+  void create(const std::string& options);
+  bool mount_session(const char* where);
 
   Host& host_;
   Submit submit_;

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -84,11 +86,20 @@ int install_filter(const sock_fprog& program) {
   return -1;
 }
 
+// What others mount outside still arrives, nothing leaves.
+void make_mounts_private(const char* kmsg) {
+  if (unshare(CLONE_NEWNS) < 0) return;
+  mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
+  if (kmsg != nullptr) mount(kmsg, "/dev/kmsg", nullptr, MS_BIND, nullptr);
+}
+
 // Only what may be called between fork and exec of a process with threads.
 [[noreturn]] void become(char* const* words, const sock_fprog& program, int socket,
-                         const sigset_t& mask, pid_t parent) {
+                         const sigset_t& mask, pid_t parent, bool private_mounts,
+                         const char* kmsg) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(1);
+  if (private_mounts) make_mounts_private(kmsg);
   int listener = install_filter(program);
   if (listener < 0 && errno == EACCES) {
     // Not for somebody with rights: set-user-ID programs would do without theirs.
@@ -138,7 +149,8 @@ KeptSignals::~KeptSignals() {
 }
 
 Result<Command> Command::start(const std::vector<std::string>& words,
-                               const std::vector<sock_filter>& filter, const KeptSignals& signals) {
+                               const std::vector<sock_filter>& filter, const KeptSignals& signals,
+                               const View& view) {
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -152,7 +164,10 @@ Result<Command> Command::start(const std::vector<std::string>& words,
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) become(arguments.data(), program, sockets[1], signals.before(), parent);
+  if (pid == 0) {
+    become(arguments.data(), program, sockets[1], signals.before(), parent, view.private_mounts,
+           view.kmsg.empty() ? nullptr : view.kmsg.c_str());
+  }
   const int fork_error = errno;
   close(sockets[1]);
   Command command;

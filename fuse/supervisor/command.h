@@ -40,9 +40,23 @@ class KeptSignals {
 
 class Command {
  public:
+  // What the command sees of the file system.
+  struct View {
+    // What it mounts, and what others do there, nobody else sees, and it goes with the command.
+    // Where that is not allowed it sees what we see.
+    bool private_mounts = false;
+    // What takes the place of /dev/kmsg there; empty: nothing. If it is a file of our own mount,
+    // somebody has it open (O_PATH), so that nobody is asked for it.
+    std::string kmsg = {};
+  };
   // An error is the environment's: no process, no filter, another listener in the way (EBUSY).
   static Result<Command> start(const std::vector<std::string>& words,
-                               const std::vector<sock_filter>& filter, const KeptSignals& signals);
+                               const std::vector<sock_filter>& filter, const KeptSignals& signals,
+                               const View& view);
+  static Result<Command> start(const std::vector<std::string>& words,
+                               const std::vector<sock_filter>& filter, const KeptSignals& signals) {
+    return start(words, filter, signals, View());
+  }
 
   pid_t pid() const { return pid_; }
   // The listener; the caller closes it.

@@ -44,6 +44,9 @@ int add_rules(scmp_filter_ctx context, WatchedRange range) {
     return masked(argument, mask, static_cast<uint64_t>(range.first));
   };
   Rules rules(context);
+  for (const int call : {SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(fsopen), SCMP_SYS(fspick),
+                         SCMP_SYS(fsconfig), SCMP_SYS(syslog)})
+    rules.look_at(call);
   if (range.all) {
     const scmp_arg_cmp no_bytes{2, SCMP_CMP_EQ, 0, 0};
     for (const int call : {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(read),

@@ -8,6 +8,8 @@
 //   ioctl with READ_COMPLETE              FUSE would take the id, passed by value, for an address
 // With WatchedRange::all, for programs that must not see a difference, at any number: every open,
 // read, lseek and ioctl, and each write of no bytes; no dup.
+//   mount, umount2, fsopen, fspick,       images are mounted on demand; all of them are rare
+//   fsconfig, syslog
 // All others run as if there were no filter. write, poll, lseek and close are native calls on a
 // FUSE file and reach the server by themselves. Calls of another ABI (32 bits, x32) are not looked
 // at.

@@ -29,6 +29,8 @@ class Listener {
   };
   Received receive(int stop, seccomp_notif* call) const;
 
+  int fd() const { return fd_; }
+
   // Whether the call is still held, so that what was read from its process meanwhile is that
   // process' and not another's with the same number (SECCOMP_IOCTL_NOTIF_ID_VALID).
   bool still_held(uint64_t id) const;

@@ -83,6 +83,17 @@ bool readable(pid_t thread, int fd) {
          (found.st_mode & S_IRUSR) != 0;
 }
 
+bool closes_on_exec(pid_t thread, int fd) {
+  std::ifstream info(proc_path(thread, fmt::format("fdinfo/{}", fd)));
+  constexpr std::string_view kName = "flags:";
+  for (std::string line; std::getline(info, line);) {
+    if (line.compare(0, kName.size(), kName) == 0)
+      return (number_at<unsigned>(std::string_view(line).substr(kName.size()), 0, 8) & O_CLOEXEC) !=
+             0;
+  }
+  return false;
+}
+
 rlim_t descriptor_limit(pid_t thread) {
   rlimit limit{};
   // /proc and not prlimit(2), which is for whole processes of one's own.

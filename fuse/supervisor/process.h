@@ -26,7 +26,8 @@ struct FileIdentity {
 
 std::optional<FileIdentity> file_of(pid_t thread, int fd);
 bool has_descriptor(pid_t thread, int fd);
-bool readable(pid_t thread, int fd);    // opened for reading
+bool readable(pid_t thread, int fd);  // opened for reading
+bool closes_on_exec(pid_t thread, int fd);
 rlim_t descriptor_limit(pid_t thread);  // RLIMIT_NOFILE, soft; 0: gone
 // What its next open() would return: -EMFILE at its limit.
 int lowest_free_descriptor(pid_t thread);

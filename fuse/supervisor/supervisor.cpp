@@ -94,10 +94,12 @@ DupCall dup_call(const seccomp_notif& call) {
 
 }  // namespace
 
-Supervisor::Supervisor(int listener, WatchedRange range, DeviceService& service)
+Supervisor::Supervisor(int listener, WatchedRange range, DeviceService& service,
+                       MountService* mounts)
     : listener_(std::make_shared<Listener>(listener)),
       range_(range),
       service_(service),
+      mounts_(mounts != nullptr ? std::make_unique<MountCalls>(listener_, *mounts) : nullptr),
       stop_(eventfd(0, EFD_CLOEXEC)),
       redirections_(range.stand_in()),
       thread_([this] { receive_all(); }) {}
@@ -132,8 +134,15 @@ void Supervisor::handle(const seccomp_notif& call) {
     case SYS_write:
     case SYS_pwrite64:
       return on_file(call);
-    default:
+    case SYS_dup:
+#ifdef SYS_dup2
+    case SYS_dup2:
+#endif
+    case SYS_dup3:
+    case SYS_fcntl:
       return duplicate(call);
+    default:
+      if (mounts_ == nullptr || !mounts_->handle(call)) listener_->let_through(call.id);
   }
 }
 

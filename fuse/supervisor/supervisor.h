@@ -13,6 +13,7 @@
 
 #include "fuse/supervisor/device_service.h"
 #include "fuse/supervisor/listener.h"
+#include "fuse/supervisor/mount_calls.h"
 #include "fuse/supervisor/redirect.h"
 #include "fuse/supervisor/watched_range.h"
 
@@ -20,8 +21,10 @@ namespace coldread::fuse {
 
 class Supervisor {
  public:
-  // Takes over the descriptor of the listener. `service` outlives it.
-  Supervisor(int listener, WatchedRange range, DeviceService& service);
+  // Takes over the descriptor of the listener. The services outlive it; without `mounts` they are
+  // the kernel's.
+  Supervisor(int listener, WatchedRange range, DeviceService& service,
+             MountService* mounts = nullptr);
   // Stops receiving; calls that were handed to the server may still be answered.
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
@@ -48,6 +51,7 @@ class Supervisor {
   std::shared_ptr<Listener> listener_;
   WatchedRange range_;
   DeviceService& service_;
+  std::unique_ptr<MountCalls> mounts_;
   int stop_;  // an eventfd
   Redirections redirections_;
   std::thread thread_;

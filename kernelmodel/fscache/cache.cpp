@@ -114,6 +114,7 @@ int fscache_add_cache(Kernel& k, CacheHandle cache, Handle<cachefiles_cache> cac
   cache->cache_priv = cache_priv;
   cache->state = FSCACHE_CACHE_IS_ACTIVE;
   k.fscache.addremove_sem.up_write();
+  pr_notice(k, "Cache \"%s\" added (type cachefiles)", cache->name.c_str());
   return 0;
 }
 
@@ -144,6 +145,8 @@ void fscache_io_error(Kernel& k, CacheHandle cache) {
 }
 
 void fscache_withdraw_cache(Kernel& k, CacheHandle cache) {
+  pr_notice(k, "Withdrawing cache \"%s\" (%d objs)", cache->name.c_str(),
+            cache->object_count.peek());
   cache->state = FSCACHE_CACHE_IS_WITHDRAWN;
   trace_access(k, cache, cache->n_accesses.dec_return(), "UNPIN cache  ");
   cache->accesses_wait.wait_event([&] { return cache->n_accesses.read() == 0; });

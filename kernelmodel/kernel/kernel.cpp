@@ -47,6 +47,14 @@ void pr_err(Kernel& kernel, const char* format, ...) {
   va_end(arguments);
 }
 
+void pr_notice(Kernel& kernel, const char* format, ...) {
+  char buffer[kLineBytes];
+  va_list arguments;
+  va_start(arguments, format);
+  kernel.log.notice(format_line(buffer, format, arguments));
+  va_end(arguments);
+}
+
 void trace_emit(Kernel& k, const char* event, const char* format, ...) {
   char buffer[kLineBytes];
   va_list arguments;

@@ -52,6 +52,7 @@ struct Kernel {
 
 // printk through kernel.log (include/linux/printk.h), cut to 511 bytes. Never blocks.
 [[gnu::format(printf, 2, 3)]] void pr_err(Kernel& kernel, const char* format, ...);
+[[gnu::format(printf, 2, 3)]] void pr_notice(Kernel& kernel, const char* format, ...);
 
 // Sends a signal that the task handles: ends its wait if that is interruptible (kernel/signal.c).
 void signal_wake_up(Kernel& kernel, Task& task);

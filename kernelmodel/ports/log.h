@@ -13,6 +13,9 @@ class Log {
   // One line of the kernel log, without its prefix ("CacheFiles: ") and newline. Copied.
   virtual void printk(std::string_view line) = 0;
 
+  // The same for a line that tells of nothing wrong, KERN_NOTICE or KERN_INFO.
+  virtual void notice(std::string_view) {}
+
   // Something is wrong, but the kernel carries on: WARN_ON, or a self-check of the model's that
   // does not corrupt anything. Copied.
   virtual void note(ReportKind kind, std::string_view text) = 0;

@@ -12,7 +12,8 @@ constexpr const char* kFooter =
     "COMMAND, its children and threads find /dev/cachefiles, which this machine need not have: "
     "open\nit, read messages, get descriptors with OPEN, complete READs by ioctl. The cache is in "
     "the\ndirectory that the daemon names with `dir`. Readers find the files below "
-    "M/volumes;\nCOMMAND has M as $COLDREAD_MOUNT.\n\n"
+    "M/volumes;\nCOMMAND has M as $COLDREAD_MOUNT. What it mounts with `mount -t erofs none -o "
+    "fsid=IMAGE DIR`\nis an image that the daemon serves; nobody else sees it.\n\n"
     "Ends when everything that COMMAND started has ended, with COMMAND's status, 128 + N for "
     "a\nsignal, 127 and 126 for a program that is not there or cannot be executed; 5 if the "
     "machine\n"
@@ -39,6 +40,8 @@ void add_exec(CLI::App& app, Action& action) {
   command->add_flag(
       "--watch-all", request->watch_all,
       "Numbers, lseek and ioctls as a kernel has them; all opens and reads pay for it");
+  command->add_flag("--host-mounts", request->host_mounts,
+                    "What COMMAND mounts is seen by everybody, and stays until it is unmounted");
   command->add_option("--record", request->record,
                       "Write down all that happens, for `coldread run FILE` to play it again");
   command->positionals_at_end();

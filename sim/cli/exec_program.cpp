@@ -1,6 +1,7 @@
 // The pieces of `coldread exec` in the order in which they must be made, and unmade.
 #include "sim/cli/exec_program.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -15,10 +16,12 @@
 #include <memory>
 #include <thread>
 
+#include "fuse/host/own_descriptor.h"
 #include "fuse/mount/instance.h"
 #include "fuse/supervisor/command.h"
 #include "fuse/supervisor/filter.h"
 #include "fuse/supervisor/mounted_device.h"
+#include "fuse/supervisor/mounted_images.h"
 #include "fuse/supervisor/supervisor.h"
 #include "sim/cli/exit_code.h"
 #include "sim/cli/recording.h"
@@ -126,12 +129,17 @@ int supervise(const ExecRequest& request, fuse::Server& server, const std::strin
   if (!filter) return complain(filter.error());
   setenv("COLDREAD_MOUNT", mountpoint.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   fuse::MountedDevice service(server, mountpoint);
-  const Result<fuse::Command> command = fuse::Command::start(request.words, *filter, signals);
+  fuse::MountedImages images(server);
+  fuse::Command::View view;
+  view.private_mounts = !request.host_mounts;
+  const fuse::OwnDescriptor kmsg(open(server.kmsg_path().c_str(), O_PATH | O_CLOEXEC));
+  if (kmsg && access("/dev/kmsg", F_OK) == 0) view.kmsg = server.kmsg_path();
+  const Result<fuse::Command> command = fuse::Command::start(request.words, *filter, signals, view);
   if (!command) return complain(command.error());
   if (const int error = command->exec_error(); error != 0) {
     fmt::print(stderr, "coldread exec: {}: {}\n", request.words[0], std::strerror(error));
   }
-  fuse::Supervisor supervisor(command->listener(), range, service);
+  fuse::Supervisor supervisor(command->listener(), range, service, &images);
   server.host().call(
       service.redirecting_opens([&](uint32_t thread) { return redirect(supervisor, thread); }));
   const int status = command->wait(signals, [&server] { print_report(server); });

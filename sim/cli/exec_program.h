@@ -11,10 +11,11 @@ namespace coldread::cli {
 struct ExecRequest {
   std::vector<std::string> words;  // the program and its arguments; not empty
   std::string kernel = std::string(kDefaultProfile);
-  bool watch_all = false;  // fuse::kWatchAll
-  bool direct = false;     // the cache with O_DIRECT
-  std::string mountpoint;  // an existing directory; empty: a temporary one
-  std::string record;      // a file that is written; empty: nothing is recorded
+  bool watch_all = false;    // fuse::kWatchAll
+  bool direct = false;       // the cache with O_DIRECT
+  bool host_mounts = false;  // what it mounts is seen outside
+  std::string mountpoint;    // an existing directory; empty: a temporary one
+  std::string record;        // a file that is written; empty: nothing is recorded
 };
 
 // Prints what is wrong, if anything, to standard error; the exit code. Once in a process that has

@@ -44,6 +44,28 @@ TEST_F(KernelLogTest, LinesAreFtracesAndTakenWhole) {
   EXPECT_EQ(printed_, "warning: odd");
 }
 
+TEST_F(KernelLogTest, TheLogHasNoticesToo) {
+  log_.follow();
+  log_.notice("loaded");
+  EXPECT_TRUE(log_.empty());
+  EXPECT_EQ(printed_, "");
+  log_.printk("wrong");
+  KernelRing& ring = log_.ring();
+  EXPECT_EQ(ring.text(4096), "<5>[    0.000000] loaded\n<3>[    0.000000] wrong\n");
+  EXPECT_EQ(ring.text(30), "<3>[    0.000000] wrong\n");
+  uint64_t number = 0;
+  EXPECT_EQ(ring.record(&number), "5,0,0,-;loaded\n");
+  EXPECT_EQ(ring.record(&++number), "3,1,0,-;wrong\n");
+  EXPECT_EQ(ring.record(&++number), std::nullopt);
+  ring.clear();
+  EXPECT_EQ(ring.cleared(), 2U);
+  EXPECT_EQ(ring.text(4096), "");
+  for (size_t i = 0; i < KernelRing::kRecords; i++) log_.notice("more");
+  number = 0;
+  EXPECT_EQ(ring.record(&number), "5,2,0,-;more\n");
+  EXPECT_EQ(number, 2U);
+}
+
 TEST_F(KernelLogTest, ALineLongerThanTheBufferIsCut) {
   log_.follow();
   log_.emit("event", "a=1");
