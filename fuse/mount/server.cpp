@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <map>
 
-#include "fuse/mount/caller.h"
+#include "fuse/host/caller.h"
 #include "fuse/mount/error_injection.h"
 #include "fuse/mount/kmsg.h"
 #include "fuse/mount/netfs_file.h"

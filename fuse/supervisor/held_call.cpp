@@ -33,6 +33,7 @@ int HeldRead::reserve() const {
 }
 
 int HeldRead::write(std::span<const std::byte> message) const {
+  if (!listener().still_held(id())) return 0;  // or its number may be another's by now
   return write_memory(thread(), buffer_, message) == -EFAULT ? -EFAULT : 0;
 }
 

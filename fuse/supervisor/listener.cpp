@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <thread>
 
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP  // since Linux 6.6
@@ -88,7 +89,7 @@ int Listener::add_fd(uint64_t id, int fd, std::optional<int> number, bool close_
 int Listener::add_opened(uint64_t id, const std::string& path, int flags, std::optional<int> number,
                          bool close_on_exec) const {
   int result = 0;
-  std::thread([&] {
+  const auto open_and_add = [&] {
     const auto own = static_cast<unsigned>(fd_);
     // Where it is forbidden there is one descriptor table, as ever.
     if (close_range(own + 1, ~0U, CLOSE_RANGE_UNSHARE) == 0 && own > 0)
@@ -96,7 +97,12 @@ int Listener::add_opened(uint64_t id, const std::string& path, int flags, std::o
     const int file = open(path.c_str(), flags | O_CLOEXEC);
     result = file < 0 ? -errno : add_fd(id, file, number, close_on_exec);
     if (file >= 0) close(file);
-  }).join();
+  };
+  try {
+    std::thread(open_and_add).join();
+  } catch (const std::system_error&) {
+    return -EAGAIN;  // too many processes
+  }
   return result;
 }
 

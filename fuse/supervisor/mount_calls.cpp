@@ -82,7 +82,6 @@ MountCalls::MountCalls(std::shared_ptr<Listener> listener, MountService& service
     : listener_(std::move(listener)), service_(service), contexts_(listener_, service) {}
 
 MountCalls::~MountCalls() {
-  for (Worker& worker : workers_) worker.thread.join();
   for (const std::string& target : outside_) {
     struct statfs statistics = {};
     if (statfs(target.c_str(), &statistics) < 0 && errno == ENOTCONN)
@@ -93,41 +92,25 @@ MountCalls::~MountCalls() {
 bool MountCalls::handle(const seccomp_notif& call) {
   switch (call.data.nr) {
     case SYS_mount:
+      mount(call);
+      return true;
     case SYS_umount2:
+      unmount(call);
+      return true;
     case SYS_fsopen:
+      contexts_.open(call);
+      return true;
     case SYS_fspick:
+      contexts_.pick(call);
+      return true;
     case SYS_fsconfig:
+      contexts_.configure(call);
+      return true;
     case SYS_syslog:
-      break;
+      read_log(call);
+      return true;
     default:
       return false;
-  }
-  workers_.remove_if([](Worker& worker) {
-    if (worker.done) worker.thread.join();
-    return worker.done.load();
-  });
-  Worker& worker = workers_.emplace_back();
-  worker.thread = std::thread([this, call, &worker] {
-    serve(call);
-    worker.done = true;
-  });
-  return true;
-}
-
-void MountCalls::serve(const seccomp_notif& call) {
-  switch (call.data.nr) {
-    case SYS_mount:
-      return mount(call);
-    case SYS_umount2:
-      return unmount(call);
-    case SYS_fsopen:
-      return contexts_.open(call);
-    case SYS_fspick:
-      return contexts_.pick(call);
-    case SYS_fsconfig:
-      return contexts_.configure(call);
-    default:
-      return read_log(call);
   }
 }
 

@@ -7,19 +7,15 @@
 // remount are made here, where the program stands, so that the modelled kernel has let go of the
 // image when umount returns.
 //
-// Threads: handle() from one; each call then has a thread of its own, since it waits for the
-// daemon. Lifetime: the service's; the destructor waits for calls under way, and takes away mounts
-// that are left in our own mount namespace and whose server has ended.
+// Threads: handle() from any; it waits for the daemon. Lifetime: the service's; the destructor
+// takes away mounts that are left in our own mount namespace and whose server has ended.
 #pragma once
 
 #include <linux/seccomp.h>
 
-#include <atomic>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "fuse/supervisor/context_calls.h"
@@ -35,16 +31,10 @@ class MountCalls {
   MountCalls(const MountCalls&) = delete;
   MountCalls& operator=(const MountCalls&) = delete;
 
-  // Whether it is such a call; then it is, or will be, answered.
+  // Whether it is such a call; then it has been answered.
   bool handle(const seccomp_notif& call);
 
  private:
-  struct Worker {
-    std::thread thread;
-    std::atomic<bool> done{false};
-  };
-
-  void serve(const seccomp_notif& call);
   void mount(const seccomp_notif& call);
   void mount_image(const seccomp_notif& call, unsigned long flags, const std::string& data);
   void remount(const seccomp_notif& call, unsigned long flags);
@@ -54,7 +44,6 @@ class MountCalls {
   std::shared_ptr<Listener> listener_;
   MountService& service_;
   ContextCalls contexts_;
-  std::list<Worker> workers_;
   std::mutex mutex_;
   std::vector<std::string> outside_;  // where our own mount namespace has images
 };

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -17,6 +16,8 @@
 #include <fstream>
 #include <string_view>
 #include <vector>
+
+#include "fuse/host/caller.h"
 
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL  // since Linux 6.9
@@ -55,11 +56,6 @@ Number number_at(std::string_view text, size_t word, int base) {
   }
   std::from_chars(text.data(), text.data() + text.size(), number, base);
   return number;
-}
-
-bool administers(const std::string& directory) {
-  const std::string effective = status_field(directory, "CapEff:");
-  return (number_at<uint64_t>(effective, 0, 16) >> CAP_SYS_ADMIN & 1) != 0;
 }
 
 }  // namespace
@@ -143,10 +139,10 @@ pid_t process_of(pid_t thread) {
 }
 
 bool counts_as_administrator(pid_t thread) {
-  const std::string theirs = proc_path(thread, "");
-  if (administers(theirs)) return true;
-  if (administers("/proc/thread-self")) return false;
-  const std::string ids = status_field(theirs, "Uid:");  // real, effective, saved, file system
+  if (has_sys_admin(static_cast<uint32_t>(thread))) return true;
+  if (has_sys_admin(static_cast<uint32_t>(getpid()))) return false;
+  const std::string ids =
+      status_field(proc_path(thread, ""), "Uid:");  // real, effective, saved, file system
   return !ids.empty() && number_at<uid_t>(ids, 1, 10) == geteuid();
 }
 

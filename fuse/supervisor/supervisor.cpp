@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "fuse/host/process_memory.h"
 #include "fuse/supervisor/held_call.h"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr const char* kDevice = "/dev/cachefiles";
 constexpr std::string_view kDeviceName = "cachefiles";
+constexpr size_t kMostThreads = 256;
 
 pid_t thread_of(const seccomp_notif& call) {
   return static_cast<pid_t>(call.pid);
@@ -33,20 +36,67 @@ int int_argument(const seccomp_notif& call, size_t index) {
 struct OpenCall {
   int directory = AT_FDCWD;
   uint64_t path = 0;  // an address in the program
-  uint64_t flags = 0;
+  open_how how{};
+  bool exact = false;  // openat2(): flags that mean nothing are an error
 };
+
+// The argument of openat2(); nothing if the kernel would not take it either.
+std::optional<open_how> how_of(const seccomp_notif& call) {
+  open_how how{};
+  std::byte bytes[256] = {};
+  const uint64_t size = call.data.args[3];
+  if (size < sizeof(how) || size > sizeof(bytes)) return {};
+  if (read_memory(thread_of(call), call.data.args[2], std::span(bytes, size)) != 0) return {};
+  const auto known = std::begin(bytes) + sizeof(how);
+  if (std::any_of(known, std::end(bytes), [](std::byte byte) { return byte != std::byte{0}; }))
+    return {};
+  std::memcpy(&how, bytes, sizeof(how));
+  return how;
+}
 
 std::optional<OpenCall> open_call(const seccomp_notif& call) {
   const auto& args = call.data.args;
 #ifdef SYS_open
-  if (call.data.nr == SYS_open) return OpenCall{AT_FDCWD, args[0], args[1]};
+  if (call.data.nr == SYS_open) return OpenCall{AT_FDCWD, args[0], {args[1], 0, 0}, false};
 #endif
-  OpenCall found{int_argument(call, 0), args[1], args[2]};
-  if (call.data.nr != SYS_openat2) return found;
-  const auto flags = std::as_writable_bytes(std::span(&found.flags, 1));
-  static_assert(offsetof(open_how, flags) == 0 && sizeof(open_how::flags) == sizeof(found.flags));
-  if (read_memory(thread_of(call), args[2], flags) != 0) return {};
-  return found;
+  if (call.data.nr != SYS_openat2)
+    return OpenCall{int_argument(call, 0), args[1], {args[2], 0, 0}, false};
+  const std::optional<open_how> how = how_of(call);
+  if (!how) return {};
+  return OpenCall{int_argument(call, 0), args[1], *how, true};
+}
+
+// What the kernel says to such flags for a device, before it looks at who asks: 0, or a negative
+// errno.
+int opinion_on_flags(const OpenCall& wanted) {
+  constexpr const char* kOther = "/dev/null";
+  const auto flags = static_cast<int>(wanted.how.flags);
+  const auto fd = static_cast<int>(
+      wanted.exact ? syscall(SYS_openat2, AT_FDCWD, kOther, &wanted.how, sizeof(wanted.how))
+                   : ::open(kOther, flags | O_CLOEXEC, 0));
+  if (fd >= 0) close(fd);
+  return fd >= 0 || errno == ENOENT ? 0 : -errno;
+}
+
+// Calls on descriptors are handed on. What names files reads the program's memory, and waits for
+// daemons.
+bool may_wait(const seccomp_notif& call) {
+  switch (call.data.nr) {
+    case SYS_read:
+    case SYS_ioctl:
+    case SYS_lseek:
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_dup:
+#ifdef SYS_dup2
+    case SYS_dup2:
+#endif
+    case SYS_dup3:
+    case SYS_fcntl:
+      return false;
+    default:
+      return true;
+  }
 }
 
 // Where a descriptor goes: -1 is the lowest free number.
@@ -101,21 +151,57 @@ Supervisor::Supervisor(int listener, WatchedRange range, DeviceService& service,
       service_(service),
       mounts_(mounts != nullptr ? std::make_unique<MountCalls>(listener_, *mounts) : nullptr),
       stop_(eventfd(0, EFD_CLOEXEC)),
-      redirections_(range.stand_in()),
-      thread_([this] { receive_all(); }) {}
+      redirections_(range.stand_in()) {
+  threads_.emplace_back([this] { receive_in_turns(); });
+}
 
 Supervisor::~Supervisor() {
   eventfd_write(stop_, 1);
-  thread_.join();
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard turn(turn_);  // whose turn comes next ends
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) thread.join();
   close(stop_);
 }
 
-void Supervisor::receive_all() {
+void Supervisor::receive_in_turns() {
+  std::unique_lock turn(turn_);
   while (true) {
     seccomp_notif call{};
     const Listener::Received received = listener_->receive(stop_, &call);
     if (received == Listener::Received::ended) return;
-    if (received == Listener::Received::call) handle(call);
+    if (received != Listener::Received::call) continue;
+    if (!may_wait(call)) {
+      handle(call);
+      continue;
+    }
+    if (!somebody_else_receives()) {
+      listener_->let_through(call.id);
+      continue;
+    }
+    turn.unlock();
+    try {
+      handle(call);
+    } catch (const std::system_error&) {  // it takes more threads than there may be
+      listener_->answer(call.id, -EAGAIN);
+    }
+    waiting_++;
+    turn.lock();
+    waiting_--;
+  }
+}
+
+// False: there are as many threads as there may be, and each is busy.
+bool Supervisor::somebody_else_receives() {
+  if (waiting_ > 0) return true;
+  if (threads_.size() >= kMostThreads) return false;
+  try {
+    threads_.emplace_back([this] { receive_in_turns(); });
+    return true;
+  } catch (const std::system_error&) {  // the machine's limit
+    return false;
   }
 }
 
@@ -157,7 +243,10 @@ void Supervisor::open(const seccomp_notif& call) {
   // The memory and the directory were this program's only if it still waits.
   if (!listener_->still_held(call.id)) return;
   if (!ours) return listener_->let_through(call.id);
-  open_device(call, wanted->flags);
+  if ((wanted->how.flags & O_PATH) != 0) return listener_->let_through(call.id);
+  if (const int error = opinion_on_flags(*wanted); error != 0)
+    return listener_->answer(call.id, error);
+  open_device(call, wanted->how.flags);
 }
 
 void Supervisor::open_device(const seccomp_notif& call, uint64_t flags) {
@@ -165,7 +254,8 @@ void Supervisor::open_device(const seccomp_notif& call, uint64_t flags) {
   const auto mode = static_cast<int>(flags & (O_ACCMODE | O_NONBLOCK));
   const int number = free_number(thread_of(call), 0);
   // Our own descriptor is closed by then: were it open when the program goes on, its close() would
-  // not be the last.
+  // not be the last. Nor must another open find the device busy with one whose program is dead.
+  const std::lock_guard one_at_a_time(opening_);
   listener_->answer(call.id, listener_->add_opened(call.id, service_.device_path(), mode,
                                                    place(number), (flags & O_CLOEXEC) != 0));
 }

@@ -1,15 +1,20 @@
 // Shows the device to programs on a machine that has none: answers the system calls that their
 // filter lets it look at, and hands those on the device to the server.
 //
-// A thread of its own receives the calls. It never waits for the server to answer a program; it
-// opens and closes files of our own mount, so the server must not wait for it either. What is not
-// about the device goes to the kernel untouched.
+// Threads of its own receive the calls, one at a time. Calls on descriptors are handed to the
+// server at once. Those that name files, or mount, may wait: a path may be in a mapped file for
+// which its daemon is being asked. Another thread receives meanwhile; when hundreds wait so, such
+// calls are no longer looked at. The server must not wait for any. What is not about the device
+// goes to the kernel untouched.
 #pragma once
 
 #include <linux/seccomp.h>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 #include "fuse/supervisor/device_service.h"
 #include "fuse/supervisor/listener.h"
@@ -37,7 +42,8 @@ class Supervisor {
   bool redirect(pid_t thread);
 
  private:
-  void receive_all();
+  void receive_in_turns();
+  bool somebody_else_receives();
   void handle(const seccomp_notif& call);
   void open(const seccomp_notif& call);
   void open_device(const seccomp_notif& call, uint64_t flags);
@@ -54,7 +60,11 @@ class Supervisor {
   std::unique_ptr<MountCalls> mounts_;
   int stop_;  // an eventfd
   Redirections redirections_;
-  std::thread thread_;
+
+  std::mutex opening_;                // the device
+  std::mutex turn_;                   // to receive; guards the threads too
+  std::atomic<int> waiting_{0};       // for their turn
+  std::vector<std::thread> threads_;  // one more than ever waited at once
 };
 
 }  // namespace coldread::fuse

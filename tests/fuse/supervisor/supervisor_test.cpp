@@ -127,6 +127,18 @@ TEST_P(Cases, SignalsDisturbNoCall) {
   EXPECT_THAT(run_case("signals"), HasSubstr("\nin order 200\n"));
 }
 
+TEST_P(Cases, BadArgumentsAreRefusedAsWithoutASupervisor) {
+  const std::string out = directory_ / "unwatched";
+  ASSERT_EQ(std::system((program_ + " bad-arguments > " + out).c_str()), 0);
+  const std::string expected = contents(out);
+  EXPECT_THAT(expected, HasSubstr("path without an end -14\n"));
+  EXPECT_EQ(run({program_, "bad-arguments"}).out, expected);
+  EXPECT_EQ(run({program_, "bad-arguments"}, true).out, expected);
+  EXPECT_TRUE(service_->read_results.empty());
+  EXPECT_TRUE(service_->calls.empty());
+  EXPECT_TRUE(service_->completed.empty());
+}
+
 TEST_P(Cases, WhoSeesAllIsShownAKernelsDevice) {
   const ProgramResult result = run({program_, "as-a-kernel"}, true);
   EXPECT_EQ(result.out,

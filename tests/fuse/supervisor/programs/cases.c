@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -225,6 +226,65 @@ static void case_as_a_kernel(void) {
   show("other", lseek(open("/dev/null", O_RDONLY), 0, SEEK_CUR));
 }
 
+/* Calls that a supervisor looks at, with arguments that are nothing: for the errors to be compared
+ * with those of a kernel to which nobody looks. */
+static void case_bad_arguments(void) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  char* memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* edge = memory + page;
+  uint64_t how[3] = {O_RDWR, 0, 0};
+  uint64_t bad_how[3] = {~0ull, 0, 0};
+  int file = open("/dev/null", O_RDWR);
+  int closed[] = {-1, 900, 992, 1000, 1023, 1 << 20};
+  char* addresses[] = {NULL, (char*)16, edge - 1, edge, (char*)-1, (char*)(1ull << 60)};
+  static char longest[5000];
+
+  mprotect(edge, page, PROT_NONE);
+  memset(memory, 'x', page);
+  memset(longest, 'x', sizeof(longest) - 1);
+  for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+    char* at = addresses[i];
+
+    show("openat", openat(AT_FDCWD, at, O_RDWR));
+#ifdef SYS_open
+    show("open", syscall(SYS_open, at, O_RDWR));
+#endif
+    show("openat2 path", syscall(437, AT_FDCWD, at, how, sizeof(how)));
+    show("openat2 how", syscall(437, AT_FDCWD, DEVICE, at, sizeof(how)));
+    show("read", read(992, at, 100));
+    show("ioctl", ioctl(file, READ_COMPLETE, at));
+    show("dev null", read(file, at, 0));
+  }
+  show("path without an end", openat(AT_FDCWD, edge - 100, O_RDWR));
+  memcpy(edge - sizeof("no/cachefiles") + 1, "no/cachefiles", sizeof("no/cachefiles") - 1);
+  show("path up to the edge", openat(AT_FDCWD, edge - sizeof("no/cachefiles") + 1, O_RDWR));
+  show("path too long", openat(AT_FDCWD, longest, O_RDWR));
+  show("no path", openat(AT_FDCWD, "", O_RDWR));
+  show("in no directory", openat(-1, "cachefiles", O_RDWR));
+  show("in a file", openat(file, "cachefiles", O_RDWR));
+  show("below a file", openat(AT_FDCWD, "/dev/null/cachefiles", O_RDWR));
+  show("bad flags", syscall(437, AT_FDCWD, DEVICE, bad_how, sizeof(how)));
+  show("no how", syscall(437, AT_FDCWD, DEVICE, how, 0));
+  show("short how", syscall(437, AT_FDCWD, DEVICE, how, 8));
+  show("as a directory", open(DEVICE, O_RDWR | O_DIRECTORY) < 0);
+  show("anew", open(DEVICE, O_RDWR | O_CREAT | O_EXCL | O_DIRECTORY, 0) < 0);
+  show("long how", syscall(437, AT_FDCWD, DEVICE, memory, page));
+  for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+    int fd = closed[i];
+
+    show("read", read(fd, memory, 1));
+    show("write", write(fd, memory, 0));
+    show("lseek", lseek(fd, 0, SEEK_SET));
+    show("ioctl", ioctl(fd, READ_COMPLETE, 1));
+    show("dup", dup(fd));
+    show("dup2", dup2(fd, 993));
+    show("dup2 to", dup2(file, fd == 1 << 20 ? fd : -1));
+    show("dup3", dup3(fd, 994, ~0));
+    show("dupfd", fcntl(fd, F_DUPFD, -1));
+    show("dupfd", fcntl(fd, F_DUPFD_CLOEXEC, 1 << 30));
+  }
+}
+
 /* The number that stands in for others is nobody's. */
 static void case_stand_in(void) {
   char byte;
@@ -321,6 +381,7 @@ int main(int argc, char** argv) {
       {"blocked-read", case_blocked_read},
       {"second-listener", case_second_listener},
       {"stand-in", case_stand_in},
+      {"bad-arguments", case_bad_arguments},
       {"as-a-kernel", case_as_a_kernel},
   };
 

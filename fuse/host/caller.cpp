@@ -1,6 +1,7 @@
 // Lines of /proc/PID/status.
-#include "fuse/mount/caller.h"
+#include "fuse/host/caller.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,14 +40,20 @@ bool fatal_signal_pending(uint32_t pid) {
   return (number_behind(status, "SigPnd:", "ShdPnd:", 16) >> (SIGKILL - 1) & 1) != 0;
 }
 
+bool has_sys_admin(uint32_t pid) {
+  struct stat theirs {
+  }, ours{};
+  const std::string name = "/proc/" + std::to_string(pid) + "/ns/user";
+  if (stat(name.c_str(), &theirs) < 0 || stat("/proc/self/ns/user", &ours) < 0) return false;
+  if (theirs.st_ino != ours.st_ino) return false;  // it is nobody's administrator but its own
+  std::ifstream status = proc_file(pid, "status");
+  return (number_behind(status, "CapEff:", "CapEff:", 16) >> kCapSysAdmin & 1) != 0;
+}
+
 bool may_administrate(uint32_t pid) {
   std::ifstream status = proc_file(pid, "status");
-  if (!status) return false;
   const auto own = static_cast<uint64_t>(getpid());
-  if (number_behind(status, "Tgid:", "Tgid:", 10) == own) return true;
-  status.clear();
-  status.seekg(0);
-  return (number_behind(status, "CapEff:", "CapEff:", 16) >> kCapSysAdmin & 1) != 0;
+  return number_behind(status, "Tgid:", "Tgid:", 10) == own || has_sys_admin(pid);
 }
 
 std::string command_of(uint32_t pid) {
