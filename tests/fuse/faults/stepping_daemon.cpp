@@ -11,6 +11,8 @@
 //                        copies of the objects' descriptors for those who come
 //   successor STEP       starts a daemon on what is kept, which writes "restore"
 //   release              closes what is kept
+//   run PROGRAM WORD...  starts a program in a process group of its own
+//   end                  kills such groups
 // and at the end of its input ends with all its children. READs of keys that begin with "mute" are
 // never answered. Everybody tells on standard output, a
 // line for each thing that happened.
@@ -28,6 +30,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -288,7 +291,7 @@ class Nursery {
  private:
   void reap() {
     int status = 0;
-    waitpid(-1, &status, 0);
+    waitpid(pid_, &status, 0);
     for (int* fd : {&child_, &socket_}) close(std::exchange(*fd, -1));
     tell("ended %d", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
   }
@@ -321,7 +324,32 @@ class Nursery {
       kept_.clear();
       close(std::exchange(device_, -1));
       tell("released");
+    } else if (what == "run") {
+      run_program({std::istream_iterator<std::string>(words), {}});
+    } else if (what == "end") {
+      for (const pid_t program : programs_) {
+        kill(-program, SIGKILL);
+        waitpid(program, nullptr, 0);
+      }
+      programs_.clear();
+      tell("ended programs");
     }
+  }
+
+  void run_program(const std::vector<std::string>& words) {
+    std::vector<char*> arguments;
+    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    const pid_t pid = fork();
+    if (pid == 0) {
+      setpgid(0, 0);
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);  // the lines are not for it
+      execv(arguments[0], arguments.data());
+      _exit(127);
+    }
+    setpgid(pid, pid);
+    programs_.push_back(pid);
   }
 
   template <typename Function>
@@ -337,14 +365,17 @@ class Nursery {
     }
     close(sockets[1]);
     socket_ = sockets[0];
+    pid_ = pid;
     child_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     tell("daemon %d", pid);
   }
 
   int device_ = -1;  // kept
   Objects kept_;
-  int child_ = -1;   // a pidfd
-  int socket_ = -1;  // from the child
+  pid_t pid_ = -1;   // of a daemon
+  int child_ = -1;   // its pidfd
+  int socket_ = -1;  // from it
+  std::vector<pid_t> programs_;
 };
 
 }  // namespace
