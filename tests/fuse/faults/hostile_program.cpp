@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -146,7 +147,10 @@ void path_that_waits() {
   if (path == MAP_FAILED) tell("wrong map: " + std::string(strerror(errno)));
   for (int i = 0; i < 12; i++) {
     if (fork() != 0) continue;
-    open_call(path, O_RDWR);
+    if (i % 2 == 0)
+      open_call(path, O_RDWR);
+    else
+      umount2(path, 0);
     tell("wrong path: its daemon never answered");
     _exit(0);
   }
