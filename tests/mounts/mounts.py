@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""What daemons are asked when images are mounted and read: Coldread against real kernels.
+
+usage: mounts.py compare COLDREAD DAEMON LOOK
+       mounts.py record DAEMON LOOK
+
+`record` plays `play` on real kernels and writes down, in RELEASE.txt, each message that the daemon
+got and a sum of what readers read. `compare` does the same below `coldread exec` and fails if one
+line differs. Two things are free, as they are in a kernel: the order of OPENs, and of CLOSEs, that
+follow one another (workers send them), and in `threads` who reads first; there the same bytes must
+be asked for. exit: 0, 1, or 77 where it cannot be done: no root, no /dev/fuse, another mkfs.erofs,
+which makes other images than those that the kernels were shown.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "kernel")]
+import guest   # noqa: E402  pylint: disable=wrong-import-position
+import images  # noqa: E402  pylint: disable=wrong-import-position
+
+KERNELS = {"6.1.192": "6.1", "6.12.117": "6.12"}
+SKIPPED = 77
+
+
+def cases(text):
+    """Name -> lines."""
+    found, current = {}, None
+    for line in text.splitlines():
+        if line.startswith("case "):
+            current = found.setdefault(line[5:], [])
+        elif current is not None:
+            current.append(line)
+    return found
+
+
+def in_any_order(lines):
+    """The same, each run of OPENs and of CLOSEs sorted."""
+    result, run = [], []
+    for line in lines + [""]:
+        kind = line.split(" ")[0]
+        if run and (kind not in ("OPEN", "CLOSE") or kind != run[0].split(" ")[0]):
+            result += sorted(run)
+            run = []
+        (run if kind in ("OPEN", "CLOSE") else result).append(line)
+    return result[:-1]
+
+
+def bytes_asked(lines):
+    """The other lines, then each range that was asked for, however it was cut."""
+    ranges, rest = [], []
+    for line in lines:
+        read = re.fullmatch(r"READ (\S+) (\d+)\+(\d+)", line)
+        if not read:
+            rest.append(line)
+            continue
+        name, start, length = read[1], int(read[2]), int(read[3])
+        ranges.append((name, start, start + length))
+    merged = []
+    for name, start, end in sorted(ranges):
+        if merged and merged[-1][0] == name and merged[-1][2] >= start:
+            merged[-1] = (name, merged[-1][1], max(end, merged[-1][2]))
+        else:
+            merged.append((name, start, end))
+    return rest + [f"asked for {name} {start} to {end}" for name, start, end in merged]
+
+
+def comparable(name, lines):
+    return bytes_asked(lines) if name.endswith("threads") else in_any_order(lines)
+
+
+def difference(name, expected, found):
+    """The first line that differs, and its surroundings."""
+    for number in range(max(len(expected), len(found))):
+        if expected[number:number + 1] != found[number:number + 1]:
+            break
+    part = slice(max(number - 2, 0), number + 3)
+    return (f"{name}: line {number + 1} of {len(expected)}\n  a real kernel: "
+            + "; ".join(expected[part]) + "\n  here:          " + "; ".join(found[part]))
+
+
+def compare(coldread, daemon, look):
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        print("needs root and /dev/fuse")
+        return SKIPPED
+    failures = []
+    with tempfile.TemporaryDirectory(prefix="coldread-mounts-") as scratch:
+        blobs, digest = images.make(scratch)
+        for release in KERNELS:
+            kept = (HERE / f"{release}.txt").read_text(encoding="ascii")
+            if kept.splitlines()[0] != f"images {digest}":
+                print(f"this mkfs.erofs makes other images ({digest}) than kernels were shown")
+                return SKIPPED
+            directory = pathlib.Path(scratch, release)
+            directory.mkdir()
+            run = subprocess.run(
+                [coldread, "exec", "--kernel", release, "--", str(HERE / "play"), daemon, look,
+                 str(blobs), str(directory)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True, check=False, timeout=240)
+            expected, found = cases(kept), cases(run.stdout)
+            same = 0
+            for name in expected.keys() | found.keys():
+                pair = [comparable(name, lines.get(name, [])) for lines in (expected, found)]
+                if pair[0] == pair[1]:
+                    same += 1
+                else:
+                    failures.append(f"{release} " + difference(name, *pair))
+            print(f"{release}: {same} of {len(expected)} cases are the same, "
+                  f"{sum(map(len, expected.values()))} lines")
+            if run.returncode != 0:
+                failures.append(f"{release}: exit status {run.returncode}: {run.stderr[-2000:]}")
+    print("\n".join(sorted(failures)))
+    return 1 if failures else 0
+
+
+def record(daemon, look):
+    with tempfile.TemporaryDirectory(prefix="coldread-mounts-") as scratch:
+        blobs, digest = images.make(scratch)
+        for release, series in KERNELS.items():
+            linux, reason = guest.find(series)
+            if not linux:
+                print(reason)
+                return SKIPPED
+            script = f"mkdir /root/play && {HERE}/play {daemon} {look} {blobs} /root/play 2>/dev/null"
+            status, text = guest.run(linux, ["bash", "-c", script], limit_s=300)
+            if status != 0:
+                print(text[-2000:])
+                return 1
+            (HERE / f"{release}.txt").write_text(f"images {digest}\n{text}", encoding="ascii")
+            print(f"{release}: {len(cases(text))} cases")
+    return 0
+
+
+def main():
+    words = sys.argv[1:]
+    if shutil.which("mkfs.erofs") is None:
+        print("mkfs.erofs is not installed")
+        return SKIPPED
+    if words[:1] == ["compare"] and len(words) == 4:
+        return compare(*map(os.path.abspath, words[1:]))
+    if words[:1] == ["record"] and len(words) == 3:
+        return record(*map(os.path.abspath, words[1:]))
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
