@@ -1,3 +1,4 @@
+// What exploring came to, in words.
 #include <fmt/core.h>
 
 #include "sim/cli/explored.h"
