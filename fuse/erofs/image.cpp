@@ -150,7 +150,9 @@ int Image::open() {
     return error;
   }
   if (const int error = check_superblock(page); error != 0) return error;
-  if (const int error = scan_devices(); error != 0) return error;
+  const int scanned = scan_devices();
+  if (!options_.warning.empty()) source_.log_info(options_.warning);
+  if (scanned != 0) return scanned;
   if (const int error = inode(super_.root_nid, &root_); error != 0) return error;
   if (!S_ISDIR(root_->mode)) {
     source_.log_error(fmt::format("rootino(nid {}) is not a directory(i_mode {:o})",

@@ -24,6 +24,7 @@ struct ImageOptions {
   bool one_request_per_extent = false;  // as before 6.2: after an error the others are read
   bool reads_compressed = false;        // the kernel would (6.9+), so the log says that it is us
   bool knows_xattr_prefixes = true;     // 6.4+
+  std::string warning = {};             // said of the mode when the image is known to be one
 };
 
 // struct inode and erofs_inode, of one nid.

@@ -9,6 +9,12 @@
 namespace coldread::fuse {
 namespace {
 
+// Images that are files, from 6.12's stable series on; before that no profile that has this is
+// compared with a kernel. From then on the mode is called deprecated, too.
+bool knows_files(const Profile& profile) {
+  return profile.has(Change::erofs_fscache_compressed);
+}
+
 bool is_one_of(const std::string& text, std::initializer_list<const char*> all) {
   return std::ranges::find(all, text) != all.end();
 }
@@ -25,20 +31,12 @@ int ErofsOptions::add(const Profile& profile, const std::string& option) {
     domain_id = value;
   } else if (key == "device" && !value.empty()) {
     devices.push_back(value);
-  } else if (is_one_of(option, {"nosuid", "nodev", "noexec", "suid", "dev", "exec"})) {
-    mount_flags += "," + option;
-  } else if (!is_one_of(option, {"", "ro", "rw", "user_xattr", "nouser_xattr", "acl", "noacl",
+  } else if (is_one_of(option, {"directio", "nodirectio"})) {
+    return knows_files(profile) ? 0 : -EINVAL;
+  } else if (!is_one_of(option, {"ro", "rw", "user_xattr", "nouser_xattr", "acl", "noacl",
                                  "cache_strategy=disabled", "cache_strategy=readahead",
-                                 "cache_strategy=readaround", "noatime", "relatime"})) {
+                                 "cache_strategy=readaround"})) {
     return -EINVAL;
-  }
-  return 0;
-}
-
-int ErofsOptions::add_all(const Profile& profile, const std::string& options) {
-  std::istringstream words(options);
-  for (std::string word; std::getline(words, word, ',');) {
-    if (const int error = add(profile, word); error != 0) return error;
   }
   return 0;
 }
@@ -68,6 +66,9 @@ int ErofsMount::mount(const ErofsOptions& options, const std::string& name, cons
   image.devices = options.devices;
   image.one_request_per_extent = !kernel_.profile.has(Change::erofs_large_folios);
   image.reads_compressed = kernel_.profile.has(Change::erofs_fscache_compressed);
+  image.warning =
+      fmt::format("{} fscache-based on-demand read feature in use. Use at your own risk!",
+                  knows_files(kernel_.profile) ? "[deprecated]" : "EXPERIMENTAL");
   image.knows_xattr_prefixes = kernel_.profile.has(Change::erofs_fscache_compressed);
   image_ = std::make_unique<erofs::Image>(static_cast<erofs::Source&>(*this), std::move(image));
   if (const int error = image_->open(); error != 0) return error;

@@ -23,12 +23,9 @@ struct ErofsOptions {
   std::string fsid;
   std::string domain_id;
   std::vector<std::string> devices;
-  std::string mount_flags;  // of the VFS: ",nosuid,nodev", which mount(8) takes out of the options
 
   // One of them: "fsid=a", "acl". 0 or -EINVAL: the profile's EROFS does not know it.
   int add(const Profile& profile, const std::string& option);
-  // "fsid=a,device=b,...". 0 or -EINVAL.
-  int add_all(const Profile& profile, const std::string& options);
 };
 
 class ErofsMount final : private erofs::Source, public std::enable_shared_from_this<ErofsMount> {

@@ -14,20 +14,36 @@
 namespace coldread::fuse {
 namespace {
 
-// ",nosuid,nodev", as fsmount(2) has it.
-unsigned mount_attributes(const std::string& flags) {
-  unsigned result = 0;
-  std::istringstream words(flags);
-  for (std::string word; std::getline(words, word, ',');) {
-    if (word == "nosuid") result |= MOUNT_ATTR_NOSUID;
-    if (word == "nodev") result |= MOUNT_ATTR_NODEV;
-    if (word == "noexec") result |= MOUNT_ATTR_NOEXEC;
+// What is written to the file, which has what mount(8) keeps from the file system.
+struct Wanted {
+  ErofsOptions options;
+  std::string flags;        // ",nosuid,nodev"
+  unsigned attributes = 0;  // the same, as fsmount(2) has it
+
+  int add(const Profile& profile, const std::string& word);
+};
+
+int Wanted::add(const Profile& profile, const std::string& word) {
+  constexpr std::pair<const char*, unsigned> kFlags[] = {{"nosuid", MOUNT_ATTR_NOSUID},
+                                                         {"nodev", MOUNT_ATTR_NODEV},
+                                                         {"noexec", MOUNT_ATTR_NOEXEC},
+                                                         {"noatime", MOUNT_ATTR_NOATIME},
+                                                         {"suid", 0U},
+                                                         {"dev", 0U},
+                                                         {"exec", 0U},
+                                                         {"relatime", 0U},
+                                                         {"", 0U}};
+  for (const auto& [name, attribute] : kFlags) {
+    if (word != name) continue;
+    if (attribute != 0) flags += "," + word;
+    attributes |= attribute;
+    return 0;
   }
-  return result;
+  return options.add(profile, word);
 }
 
 // Users other than root can mount only as mount(8) lets them, which is where we are ourselves.
-int attach_for(pid_t writer, Session& session, const ErofsOptions& options,
+int attach_for(pid_t writer, Session& session, const Wanted& wanted,
                const std::string& mountpoint) {
   if (writer != 0 && !stands_where_we_do(writer)) {
     const int connection = session.connect();
@@ -36,11 +52,11 @@ int attach_for(pid_t writer, Session& session, const ErofsOptions& options,
     int error = std::min(context.get(), 0);
     if (error == 0) error = create_erofs(context.get(), connection, "none");
     if (error != 0) return error;
-    const OwnDescriptor mount(mount_created(context.get(), mount_attributes(options.mount_flags)));
+    const OwnDescriptor mount(mount_created(context.get(), wanted.attributes));
     return mount.get() < 0 ? mount.get() : attach_where(writer, mount.get(), mountpoint);
   }
   SessionOptions session_options;
-  session_options.options = "fsname=none,subtype=erofs,ro" + options.mount_flags;
+  session_options.options = "fsname=none,subtype=erofs,ro" + wanted.flags;
   return session.mount(mountpoint, session_options) ? 0 : -EPERM;
 }
 
@@ -124,13 +140,17 @@ void MountFile::write(Request& request) {
   }
   const std::string mountpoint = options.substr(end + 1);
   options.resize(end);
-  ErofsOptions parsed;
-  int error = parsed.add_all(mounts_.profile(), options);
+  Wanted wanted;
+  int error = 0;
+  std::istringstream words(options);
+  for (std::string word; error == 0 && std::getline(words, word, ',');)
+    error = wanted.add(mounts_.profile(), word);
   if (error == 0) {
     const auto writer = static_cast<pid_t>(request.pid);
-    error = mounts_.mount(parsed, mountpoint, [&parsed, &mountpoint, writer](Session& session) {
-      return attach_for(writer, session, parsed, mountpoint);
-    });
+    const auto attach = [&wanted, &mountpoint, writer](Session& session) {
+      return attach_for(writer, session, wanted, mountpoint);
+    };
+    error = mounts_.mount(wanted.options, mountpoint, attach);
   }
   if (error != 0)
     request.error(-error);

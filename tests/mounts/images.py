@@ -44,7 +44,7 @@ def make_tree(tree):
 
 
 def inode(image, nid):
-    """Offset of what follows it, layout, mode, size, chunk format or block: as mkfs.erofs has it."""
+    """Offset behind it, layout, mode, size, chunk format or block: as mkfs.erofs has it."""
     (meta,) = struct.unpack_from("<I", image, 1024 + 40)
     at = meta * BLOCK + nid * 32
     layout, xattrs, mode = struct.unpack_from("<HHH", image, at)

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """What daemons are asked when images are mounted and read: Coldread against real kernels.
 
-usage: mounts.py compare COLDREAD DAEMON LOOK
-       mounts.py record DAEMON LOOK
+usage: mounts.py compare COLDREAD DAEMON LOOK MOUNTING
+       mounts.py record DAEMON LOOK MOUNTING
 
-`record` plays `play` on real kernels and writes down, in RELEASE.txt, each message that the daemon
-got and a sum of what readers read. `compare` does the same below `coldread exec` and fails if one
-line differs. Two things are free, as they are in a kernel: the order of OPENs, and of CLOSEs, that
-follow one another (workers send them), and in `threads` who reads first; there the same bytes must
-be asked for. exit: 0, 1, or 77 where it cannot be done: no root, no /dev/fuse, another mkfs.erofs,
-which makes other images than those that the kernels were shown.
+`record` plays `play` on real kernels and writes down, in RELEASE.txt, each message the
+daemon got, a sum of what readers read, and what mount(2) and the like answer. `compare` does it
+below `coldread exec` and fails if one line differs. Two things are free, as they are in a kernel:
+the order of OPENs, and of CLOSEs, that follow one another (workers send them), and in `threads` who
+reads first; there the same bytes must be asked for. exit: 0, 1, or 77 where it cannot be done: no
+root, no /dev/fuse, or another mkfs.erofs, which makes other images than the kernels were shown.
 """
 
 import os
@@ -85,7 +85,7 @@ def difference(name, expected, found):
             + "; ".join(expected[part]) + "\n  here:          " + "; ".join(found[part]))
 
 
-def compare(coldread, daemon, look):
+def compare(coldread, *tools):
     if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
         print("needs root and /dev/fuse")
         return SKIPPED
@@ -100,9 +100,9 @@ def compare(coldread, daemon, look):
             directory = pathlib.Path(scratch, release)
             directory.mkdir()
             run = subprocess.run(
-                [coldread, "exec", "--kernel", release, "--", str(HERE / "play"), daemon, look,
+                [coldread, "exec", "--kernel", release, "--", str(HERE / "play"), *tools,
                  str(blobs), str(directory)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                text=True, check=False, timeout=240)
+                text=True, check=False, timeout=290)
             expected, found = cases(kept), cases(run.stdout)
             same = 0
             for name in expected.keys() | found.keys():
@@ -119,7 +119,7 @@ def compare(coldread, daemon, look):
     return 1 if failures else 0
 
 
-def record(daemon, look):
+def record(*tools):
     with tempfile.TemporaryDirectory(prefix="coldread-mounts-") as scratch:
         blobs, digest = images.make(scratch)
         for release, series in KERNELS.items():
@@ -127,7 +127,8 @@ def record(daemon, look):
             if not linux:
                 print(reason)
                 return SKIPPED
-            script = f"mkdir /root/play && {HERE}/play {daemon} {look} {blobs} /root/play 2>/dev/null"
+            play = " ".join([f"{HERE}/play", *tools, f"{blobs} ~/play"])
+            script = f"mkdir ~/play && {play} 2>/dev/null"
             status, text = guest.run(linux, ["bash", "-c", script], limit_s=300)
             if status != 0:
                 print(text[-2000:])
@@ -142,9 +143,9 @@ def main():
     if shutil.which("mkfs.erofs") is None:
         print("mkfs.erofs is not installed")
         return SKIPPED
-    if words[:1] == ["compare"] and len(words) == 4:
+    if words[:1] == ["compare"] and len(words) == 5:
         return compare(*map(os.path.abspath, words[1:]))
-    if words[:1] == ["record"] and len(words) == 3:
+    if words[:1] == ["record"] and len(words) == 4:
         return record(*map(os.path.abspath, words[1:]))
     print(__doc__, file=sys.stderr)
     return 2

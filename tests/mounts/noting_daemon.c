@@ -2,8 +2,8 @@
  *
  *   OPEN VOLUME/COOKIE     READ COOKIE OFFSET+LENGTH     CLOSE COOKIE
  *
- * A READ that has the byte AT of any blob is completed without data. Runs on a real kernel and under
- * `coldread exec` alike. LOG begins with a line "ready".
+ * A READ that has the byte AT of any blob is completed without data. Runs on a real kernel and
+ * under `coldread exec` alike. LOG begins with a line "ready".
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -312,6 +312,7 @@ $T log | sed 's/.*\] //'; dmesg | wc -l
 )sh");
   EXPECT_EQ(result.out,
             "Cache \"blocking\" added (type cachefiles)\n"
+            "fscache-based on-demand read feature in use. Use at your own risk!\n"
             "erofs: (device erofs): mounted with root inode @ nid 36.\n"
             "0\nsaid\nsaid\nWithdrawing cache \"blocking\" (0 objs)\n"
             "said\nWithdrawing cache \"blocking\" (0 objs)\nlog ok\n0\n")
