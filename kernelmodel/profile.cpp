@@ -103,7 +103,15 @@ constexpr std::array kChanges = {
     ChangeInfo{Change::erofs_fscache_compressed, "erofs-fscache-compressed", "a1bafc3109d7", "6.9",
                false, "compressed files can be read on demand"},
 };
-static_assert(kChanges.size() == static_cast<size_t>(Change::count));
+static_assert(kChanges.size() == static_cast<size_t>(Change::withdraw_cookie_locks));
+
+constexpr std::array kOwnChanges = {
+    ChangeInfo{Change::withdraw_cookie_locks, "withdraw-cookie-locks", "", "", false,
+               "a withdrawn object is not freed while the cache's withdrawal still looks at it"},
+    ChangeInfo{Change::withdraw_volume_once, "withdraw-volume-once", "", "", false,
+               "a volume that somebody begins to use while it is withdrawn is not withdrawn again"},
+};
+static_assert(kChanges.size() + kOwnChanges.size() == static_cast<size_t>(Change::count));
 
 // Releases as one number that grows: "6.10" is 6010.
 constexpr int release_number(std::string_view release) {
@@ -163,9 +171,15 @@ std::span<const ChangeInfo> all_changes() {
   return kChanges;
 }
 
+std::span<const ChangeInfo> own_changes() {
+  return kOwnChanges;
+}
+
 const ChangeInfo* find_change(std::string_view name) {
-  for (const ChangeInfo& info : kChanges) {
-    if (info.name == name) return &info;
+  for (const auto& changes : {all_changes(), own_changes()}) {
+    for (const ChangeInfo& info : changes) {
+      if (info.name == name) return &info;
+    }
   }
   return nullptr;
 }

@@ -64,6 +64,8 @@ enum class Change : uint8_t {
   erofs_domain_fsid_unique,
   erofs_large_folios,
   erofs_fscache_compressed,
+  withdraw_cookie_locks,  // from here on: own_changes()
+  withdraw_volume_once,
   count
 };
 
@@ -89,7 +91,11 @@ struct Profile {
   Profile without(Change change) const;
 };
 
-// Null: no such change. By its name.
+// In no kernel and in no profile, only for with(): what would mend a bug that is not mended yet. No
+// commit, no release.
+std::span<const ChangeInfo> own_changes();
+
+// By its name, of both kinds. Null: no such change.
 const ChangeInfo* find_change(std::string_view name);
 
 inline constexpr std::string_view kDefaultProfile = "6.12.117";

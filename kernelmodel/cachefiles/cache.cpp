@@ -77,14 +77,17 @@ void let_go_of_volume(Kernel& k, VolumeHandle vcookie) {
   fscache_put_volume(k, vcookie, "PUT withd");
 }
 
-// Waits until nobody uses any volume of the cache.
+// Waits until nobody uses any volume of the cache. Who begins an access meanwhile, and ends it as
+// the cache is not live any more, makes a volume look as if it were not withdrawn yet: then it is
+// again, its count falls below 0 and this never ends (hang-withdraw-volume-twice).
 void withdraw_fscache_volumes(Kernel& k, CachefilesHandle cache) {
   while (true) {
     VolumeHandle vcookie;
     cache->object_list_lock.lock();
     for (const Handle<cachefiles_volume> volume : cache->volumes) {
-      if (volume->vcookie->n_accesses.read() == 0) continue;
+      if (volume->withdrawn || volume->vcookie->n_accesses.read() == 0) continue;
       vcookie = hold_volume(k, volume);
+      volume->withdrawn = vcookie && k.profile.has(Change::withdraw_volume_once);
       if (vcookie) break;
     }
     cache->object_list_lock.unlock();

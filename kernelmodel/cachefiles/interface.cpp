@@ -163,7 +163,10 @@ void cachefiles_withdraw_cookie(Kernel& k, CookieHandle cookie) {
   const ObjectHandle object = cookie->cache_priv;
   const CachefilesHandle cache = object->volume->cache;
   cachefiles_see_object(k, object, "SEE withdraw_cookie");
-  if (object->listed) {
+  // Whether it is listed is asked without the lock: the withdrawal of the cache may just have taken
+  // it off the list, hold the lock and go on to use object and cookie
+  // (uaf-withdraw-unlisted-object).
+  if (object->listed || k.profile.has(Change::withdraw_cookie_locks)) {
     cache->object_list_lock.lock();
     cachefiles_see_object(k, object, "SEE withdrawal");
     if (object->listed) cache->object_list.erase(object->cache_link);

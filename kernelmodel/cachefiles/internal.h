@@ -93,6 +93,7 @@ struct cachefiles_volume {
   InodeNumber dentry = 0;
   std::array<InodeNumber, 256> fanout{};
   bool listed = false;
+  bool withdrawn = false;  // withdraw_volume_once
   std::pmr::list<Handle<cachefiles_volume>>::iterator cache_link;
 };
 

@@ -48,4 +48,9 @@ mkdir "$netfs"; touch "$netfs/coldread_netfs.ko"; echo 6.12.117 > "$tree/.coldre
 hash_of "$tools/ondemand.config" > "$tree/.coldread-built"
 expect 0 "linux=$tree/linux" --cached 6.12
 expect 77 "reason=Linux 6.12 with gcov's counters is not built yet" --cached --coverage 6.12
+
+# What has no line to pause at.
+"$tools/widen" 6.12 2> "$work/stderr"; status=$?
+[ "$status" = 2 ] && grep -q '^usage: widen ' "$work/stderr" ||
+  { echo "FAILED: widen 6.12: status $status, $(cat "$work/stderr")"; failures=$((failures + 1)); }
 exit $((failures > 0))

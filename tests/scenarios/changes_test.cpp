@@ -62,6 +62,22 @@ TEST(Changes, ProfilesPassAsTheyAre) {
   }
 }
 
+// Bugs that no kernel has mended, mended.
+TEST(Changes, OwnOnesMend) {
+  const std::pair<const char*, Change> kMended[] = {
+      {"uaf-withdraw-unlisted-object", Change::withdraw_cookie_locks},
+      {"hang-withdraw-volume-twice", Change::withdraw_volume_once}};
+  for (const auto& [id, change] : kMended) {
+    const cli::Bug& bug = *cli::find_bug(id);
+    const auto scenario = cli::load_bug_scenario(source_root() + "/scenarios", bug);
+    ASSERT_TRUE(scenario.ok()) << scenario.error();
+    for (const char* name : {"6.1.192", "6.12.117"}) {
+      const Profile mended = find_profile(name)->with(change).with(Change::withdraw_cookie_locks);
+      EXPECT_TRUE(cli::silent(bug, *scenario, mended, {bug.search, kSchedules})) << id << name;
+    }
+  }
+}
+
 // In a checked profile if it can be; where another fix hides it there, in some other.
 TEST(Changes, EachIsNoticed) {
   if (sim::kAddressSanitizer)

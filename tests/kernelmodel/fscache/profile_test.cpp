@@ -49,6 +49,12 @@ TEST(Profiles, EveryChangeHasANameOfItsOwn) {
     EXPECT_FALSE(info.summary.empty());
     EXPECT_FALSE(info.commit.empty());
   }
+  for (const ChangeInfo& info : own_changes()) {
+    EXPECT_EQ(static_cast<size_t>(info.change), index++);
+    EXPECT_TRUE(names.emplace(info.name).second) << info.name;
+    EXPECT_EQ(find_change(info.name)->change, info.change);
+    for (const Profile& profile : profiles()) EXPECT_FALSE(profile.has(info.change));
+  }
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST_P(WorkbenchTest, OutcomesStandForTranscripts) {
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, WorkbenchTest,
                          testing::Values("../bench/reader-daemon-withdraw.json",
-                                         "explore/withdrawn-while-relinquished.json",
+                                         "bugs/uaf-withdraw-unlisted-object.json",
                                          "daemons/two-threads.json"),
                          [](const auto& name) {
                            std::string text = name.param;
