@@ -111,7 +111,7 @@ constexpr std::array kOwnChanges = {
     ChangeInfo{Change::withdraw_volume_once, "withdraw-volume-once", "", "", false,
                "a volume that somebody begins to use while it is withdrawn is not withdrawn again"},
 };
-static_assert(kChanges.size() + kOwnChanges.size() == static_cast<size_t>(Change::count));
+static_assert(kChanges.size() + kOwnChanges.size() == static_cast<size_t>(Change::canary));
 
 // Releases as one number that grows: "6.10" is 6010.
 constexpr int release_number(std::string_view release) {
@@ -181,6 +181,7 @@ const ChangeInfo* find_change(std::string_view name) {
       if (info.name == name) return &info;
     }
   }
+  if (name == kCanary.name) return &kCanary;
   return nullptr;
 }
 

@@ -165,6 +165,12 @@ int64_t fd_llseek(Kernel& k, FileHandle file, int64_t offset, int whence) {
   return ret;
 }
 
+// The canary: whoever waited for the request may have freed it.
+void look_again(Kernel& k, ReqHandle req) {
+  k.scheduler.preemption_point(&*req);
+  warn_on(k, req->msg.opcode != CACHEFILES_OP_READ, "READ_COMPLETE of another request");
+}
+
 int64_t fd_ioctl(Kernel& k, FileHandle file, uint32_t request, uint64_t id) {
   const ObjectHandle object = object_of(file);
   const CachefilesHandle cache = object->volume->cache;
@@ -187,6 +193,7 @@ int64_t fd_ioctl(Kernel& k, FileHandle file, uint32_t request, uint64_t id) {
                static_cast<unsigned>(id));
   }
   cachefiles_complete_req(k, req);
+  if (k.profile.has(Change::canary)) look_again(k, req);
   return 0;
 }
 

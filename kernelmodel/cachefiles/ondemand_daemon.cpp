@@ -15,6 +15,8 @@
 namespace coldread {
 namespace {
 
+constexpr int64_t kLastErrno = 4095;  // MAX_ERRNO
+
 using Cursor = XArray<cachefiles_req>::Cursor;
 
 struct AnonFile {
@@ -272,7 +274,7 @@ int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_vie
   ret = kstrtol(args.substr(comma + 1), 0, &size);
   if (ret != 0) {
     req->error = ret;
-  } else if (size < -4095) {
+  } else if (size < -kLastErrno) {
     req->error = -EINVAL;
     if (k.profile.has(Change::copen_negative_size_return)) ret = -EINVAL;
   } else if (size < 0) {
@@ -290,6 +292,7 @@ int cachefiles_ondemand_copen(Kernel& k, CachefilesHandle cache, std::string_vie
   }
   info->lock.unlock();
   cachefiles_complete_req(k, req);
+  if (size == -kLastErrno && k.profile.has(Change::canary)) cachefiles_req_put(k, req);
   return ret;
 }
 

@@ -40,6 +40,15 @@ TEST(Profiles, WithAndWithoutLeaveTheOriginalAlone) {
                   .has(Change::cache_file_mode_0600));
 }
 
+TEST(Profiles, NoneHasTheCanary) {
+  ASSERT_NE(find_change("canary"), nullptr);
+  EXPECT_EQ(find_change("canary")->change, Change::canary);
+  for (const Profile& profile : profiles()) {
+    EXPECT_FALSE(profile.has(Change::canary)) << profile.name;
+    EXPECT_TRUE(profile.with(Change::canary).has(Change::canary));
+  }
+}
+
 TEST(Profiles, EveryChangeHasANameOfItsOwn) {
   std::set<std::string> names;
   size_t index = 0;
