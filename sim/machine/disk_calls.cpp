@@ -194,6 +194,17 @@ int change_inode(MemoryStore& store, InodeNumber inode, const DiskCall& call,
   }
 }
 
+// No file may be open for writing, as those are that cachefiles holds.
+int64_t remount(MemoryStore& store, bool read_only) {
+  for (const MemoryStore::HeldInode& held : store.held()) {
+    FileAttributes attributes;
+    store.getattr(held.inode, &attributes);
+    if (read_only && attributes.type == FileType::regular) return -EBUSY;
+  }
+  store.remount(read_only);
+  return 0;
+}
+
 }  // namespace
 
 nlohmann::json describe_disk(MemoryStore& store, InodeNumber directory) {
@@ -243,8 +254,7 @@ int64_t change_disk(Kernel& k, MemoryStore& store, InodeNumber directory, const 
       if (call.blocks) store.fill_blocks(*call.blocks);
       return 0;
     case DiskOperation::remount:
-      store.remount(call.read_only);
-      return 0;
+      return remount(store, call.read_only);
     default:
       return change_names(k, store, directory, call, contents);
   }

@@ -128,6 +128,17 @@ TEST(Run, BytesThatNobodyWroteAreNoticed) {
   EXPECT_EQ(result.transcript.tasks.at("reader").back()["ret"], 8192) << "the run went on";
 }
 
+// As both recorded kernels answer: a file that is open for writing keeps its file system so.
+TEST(Run, ADiskWithOpenFilesCannotBecomeReadOnly) {
+  const RunResult result = run(parse(cold_read(R"({"do": "settle"},
+      {"do": "disk", "op": "remount", "read_only": true, "expect": "EBUSY"},
+      {"do": "serve", "blobs": {"k": "image"}})")),
+                               RunOptions());
+  EXPECT_FALSE(result.transcript.report.has_value());
+  EXPECT_EQ(result.transcript.tasks.at("daemon").at(8)["errno"], "EBUSY")
+      << result.transcript.to_json().dump(2);
+}
+
 TEST(Run, AllOfItIsGivenBackAtTheEnd) {
   // Nothing is relinquished by the scenario: the end of the run does, and nothing may be left.
   const RunResult result =
