@@ -122,6 +122,8 @@ void Machine::start_tasks() {
 void Machine::play_task(void* played_task) {
   auto& task = *static_cast<PlayedTask*>(played_task);
   task.player.play();
+  if (FurtherPlay* const further = task.machine.options_.further)
+    further->play(task.machine, task.index, task.syscalls);
   task.machine.task_ended(task.machine.process_of(task.index));
 }
 

@@ -16,9 +16,22 @@
 namespace coldread::sim {
 
 enum class Strategy : uint8_t { fifo, random };
+class Machine;
+class ModelSyscalls;
 class SchedulingStrategy;
 class StackPool;
 class StopWatch;
+
+// What tasks do behind their last step, where no scenario says it: fuzzing.
+class FurtherPlay {
+ public:
+  // On the fiber of the scenario's task of that index, through its calls. May never return; what
+  // owns memory belongs to the player, and is made outside of the run's arena if it outlives it.
+  virtual void play(Machine& machine, size_t task, ModelSyscalls& syscalls) = 0;
+
+ protected:
+  ~FurtherPlay() = default;
+};
 
 struct RunOptions {
   std::string profile = "6.12.117";          // must be known (kernelmodel/profile.h)
@@ -26,8 +39,9 @@ struct RunOptions {
   Strategy strategy = Strategy::fifo;
   uint64_t seed = 0;
   SchedulingStrategy* scheduling = nullptr;  // instead: one of the caller's, for this run alone
-  StackPool* stacks = nullptr;  // shared with other runs of this thread; null: an own one
-  StopWatch* watch = nullptr;   // of the scheduler; may be null
+  StackPool* stacks = nullptr;     // shared with other runs of this thread; null: an own one
+  StopWatch* watch = nullptr;      // of the scheduler; may be null
+  FurtherPlay* further = nullptr;  // outlives the run; may be null
   // Ready-made daemons ask the strategy how to behave (SchedulingStrategy::choose()).
   bool daemon_choices = false;
   // Both are called during run(), on its thread, and must not throw.

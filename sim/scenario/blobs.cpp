@@ -87,7 +87,7 @@ std::vector<std::byte> find_file(const std::string& blob, const Node& node,
 
 std::vector<Blob> read_blobs(const Node& node, const BlobPlaces& places, std::string* unavailable) {
   std::vector<Blob> blobs;
-  uint64_t budget = kMaxBlobBytes;
+  uint64_t budget = places.most;
   for (const auto& [name, value] : node.named_members(kMaxBlobs)) {
     Blob blob;
     blob.name = name;

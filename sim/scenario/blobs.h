@@ -13,6 +13,7 @@ namespace coldread::scenario {
 struct BlobPlaces {
   std::filesystem::path scenario_directory;
   std::vector<std::filesystem::path> others;
+  uint64_t most = kMaxBlobBytes;  // bytes, of all blobs together
 };
 
 // "blobs" of a scenario. `unavailable` gets the first reason why one of them cannot be had here.

@@ -226,9 +226,10 @@ Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& js
   if (const auto inodes = fields.find("cache_inodes"))
     scenario.cache_inodes = read_inodes(*inodes, scenario.cache_bytes);
   if (const auto blobs = fields.find("blobs"))
-    scenario.blobs =
-        read_blobs(*blobs, {std::filesystem::path(name).parent_path(), options.blob_directories},
-                   &scenario.unavailable);
+    scenario.blobs = read_blobs(*blobs,
+                                {std::filesystem::path(name).parent_path(),
+                                 options.blob_directories, options.max_blob_bytes},
+                                &scenario.unavailable);
   if (const auto volumes = fields.find("volumes")) scenario.volumes = read_volumes(*volumes);
   if (const auto cookies = fields.find("cookies"))
     scenario.cookies = read_cookies(*cookies, scenario.volumes);

@@ -20,6 +20,7 @@ inline constexpr size_t kMaxFileBytes = size_t{16} << 20;  // of a scenario's ow
 struct LoadOptions {
   // Where a blob's "file" is looked for after the scenario's own directory.
   std::vector<std::filesystem::path> blob_directories;
+  uint64_t max_blob_bytes = kMaxBlobBytes;  // of all blobs together
   // The profiles that "kernels" may name; empty: any name.
   std::vector<std::string> known_kernels;
 };

@@ -1,0 +1,84 @@
+#include "tests/fuzz/target.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+namespace coldread::fuzz {
+namespace {
+
+Profile& chosen() {
+  static Profile profile = *find_profile(kDefaultProfile);
+  return profile;
+}
+
+[[noreturn]] void usage(const std::string& wrong) {
+  fmt::print(stderr, "{}\n", wrong);
+  std::exit(2);
+}
+
+void choose(std::string_view option, std::string_view value) {
+  if (option == "--kernel") {
+    const Profile* const profile = find_profile(value);
+    if (profile == nullptr) usage(fmt::format("--kernel {}: no such profile", value));
+    chosen() = *profile;
+    return;
+  }
+  const ChangeInfo* const change = find_change(value);
+  if (change == nullptr) usage(fmt::format("{} {}: no such change", option, value));
+  chosen() = option == "--with" ? chosen().with(change->change) : chosen().without(change->change);
+}
+
+}  // namespace
+
+const Profile& profile() {
+  return chosen();
+}
+
+void take_options(int* argc, char** argv) {
+  int kept = 1;
+  for (int i = 1; i < *argc; i++) {
+    const std::string_view argument = argv[i];
+    const std::string_view option = argument.substr(0, argument.find('='));
+    if (option != "--kernel" && option != "--with" && option != "--without") {
+      argv[kept++] = argv[i];
+    } else if (option.size() < argument.size()) {
+      choose(option, argument.substr(option.size() + 1));
+    } else if (i + 1 < *argc) {
+      choose(option, argv[++i]);
+    } else {
+      usage(fmt::format("{} needs a value", option));
+    }
+  }
+  *argc = kept;
+  argv[kept] = nullptr;
+}
+
+void found(const std::string& what, const std::string& input) {
+  fmt::print(stderr, "FOUND on {}: {}\n{}", profile().name, what, input);
+  std::fflush(stderr);
+  std::abort();
+}
+
+void found(const player::RunReport& report, const std::string& input) {
+  std::string what = fmt::format("{}: {}", report.kind, report.text);
+  for (const std::string& detail : report.details) what += "\n  " + detail;
+  found(what, input);
+}
+
+bool is_known(const player::RunReport& report) {
+  // scenarios/explore/withdrawn-while-relinquished.json
+  return report.text.find("fscache_cookie->ref was taken when it was 0") != std::string::npos;
+}
+
+}  // namespace coldread::fuzz
+
+// libFuzzer calls it before anything else.
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv);
+int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  coldread::fuzz::take_options(argc, *argv);
+  return 0;
+}
