@@ -17,7 +17,8 @@ for source in tests/fuzz/*.cpp; do
   [ -e "$build/tests/fuzz/$name" ] || continue
   cp "$build/tests/fuzz/$name" "$OUT/"
   [ ! -d "$build/tests/fuzz/seeds/$target" ] ||
-    (cd "$build/tests/fuzz/seeds/$target" && python3 -m zipfile -c "$OUT/${name}_seed_corpus.zip" ./*)
+    (cd "$build/tests/fuzz/seeds/$target" &&
+      python3 -m zipfile -c "$OUT/${name}_seed_corpus.zip" ./*)
   [ ! -e "tests/fuzz/$target.dict" ] || cp "tests/fuzz/$target.dict" "$OUT/$name.dict"
 done
 cp -r scenarios "$OUT/"

@@ -64,9 +64,9 @@ enum class Change : uint8_t {
   erofs_domain_fsid_unique,
   erofs_large_folios,
   erofs_fscache_compressed,
-  withdraw_cookie_locks,  // from here on: own_changes()
+  withdraw_cookie_locks,  // own_changes(), as the next
   withdraw_volume_once,
-  canary,
+  canary,  // kCanary
   count
 };
 

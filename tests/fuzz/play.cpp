@@ -56,14 +56,14 @@ Play::Play(const Profile& profile, Stage stage)
 Play::~Play() = default;
 
 void Play::reset() {
-  over_ = false;
+  over_ = nullptr;
   for (Worker& worker : workers_) worker.busy = worker.gone = false;
   device_ = kFirstFd;
   fd_count_ = message_count_ = 0;
   answered_ = delivered_count_ = 0;
   volumes_.fill({});
   cookies_.fill({});
-  disk_changed_ = false;
+  ragged_ = false;
   // What the stage's setup did.
   devices_ = 0;
   add_fd(kFirstFd, true);
@@ -96,7 +96,7 @@ sim::RunResult Play::run(const Program& program) {
 void Play::forget() {
   for (Worker& worker : workers_) {
     worker.entry = nullptr;
-    worker.proc = std::string();
+    std::string().swap(worker.proc);  // assigning would keep the memory
   }
 }
 
@@ -136,7 +136,7 @@ void Play::work(size_t task) {
   Worker& self = workers_[task];
   sim::FiberScheduler& scheduler = machine_->scheduler();
   while (true) {
-    while (!self.busy && !over_ && !self.task->fatal_signal)
+    while (!self.busy && over_ != machine_ && !self.task->fatal_signal)
       scheduler.block({"fuzzing", "an instruction", true, true});
     if (self.task->fatal_signal) calls(task).close(-1);  // it is gone: does not return
     if (!self.busy) return;
@@ -152,7 +152,7 @@ void Play::finish() {
   for (size_t cookie = 0; cookie < kCookies; cookie++) give_back(kDaemon, cookie, false);
   for (size_t volume = 0; volume < kVolumes; volume++) relinquish_volume(kDaemon, volume, false);
   calls(kDaemon).settle();
-  over_ = true;
+  over_ = machine_;
   for (size_t task = kHelper; task < kTasks; task++) {
     if (!workers_[task].gone) machine_->scheduler().wake(*workers_[task].task);
   }

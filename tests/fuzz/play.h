@@ -144,7 +144,7 @@ class Play final : private sim::FurtherPlay {
   std::array<Worker, kTasks> workers_;
   std::optional<Program> program_;
   sim::Machine* machine_ = nullptr;
-  bool over_ = false;
+  const sim::Machine* over_ = nullptr;  // on which the play is over
 
   int device_ = 3;                  // the newest one that was opened
   uint64_t devices_ = 0;            // a bit for each descriptor of it
@@ -154,7 +154,9 @@ class Play final : private sim::FurtherPlay {
   size_t message_count_ = 0;
   std::array<VolumeState, kVolumes> volumes_{};
   std::array<CookieState, kCookies> cookies_{};
-  bool disk_changed_ = false;  // by others: what a reader sees may be nobody's
+  // Somebody changed the disk, or the daemon wrote less than a block: what readers see of it may be
+  // nobody's, and that is not the kernel's fault.
+  bool ragged_ = false;
 
   std::array<Answer, kMaxAnswers> answers_{};
   size_t answered_ = 0;

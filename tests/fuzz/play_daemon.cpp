@@ -192,6 +192,7 @@ void Play::complete(size_t task, int fd, uint64_t id) {
 }
 
 void Play::pwrite(size_t task, int fd, uint64_t offset, uint64_t length) {
+  if ((offset | length) % kPage != 0) ragged_ = true;
   const bool on_device = is_device(fd);
   note(task, Op::pwrite, 0, on_device,
        calls(task).pwrite(fd, std::span(workers_[task].buffer, length), offset));
@@ -216,6 +217,7 @@ void Play::file_op(size_t task, const Instruction& instruction) {
     case Op::pwrite:
       return pwrite(task, fd, pick(kOffsets, b), pick(kLengths, c));
     case Op::write:
+      ragged_ = true;
       ret = c == 0xff ? calls(task).write(fd, calls(task).bad_memory(pick(kLengths, b)))
                       : calls(task).write(fd, std::span(workers_[task].buffer + c % 2,
                                                         pick(kLengths, b) - c % 2));

@@ -97,7 +97,7 @@ void Play::other_op(size_t task, const Instruction& instruction) {
   switch (op) {
     case Op::disk: {
       const size_t which = a % disk_calls().size();
-      disk_changed_ = true;
+      ragged_ = true;
       note(task, op, static_cast<uint8_t>(which), false,
            call.disk("", disk_calls()[which], {}, &workers_[task].entry));
       return;
@@ -106,7 +106,7 @@ void Play::other_op(size_t task, const Instruction& instruction) {
       call.inject(a % 4);
       return;
     case Op::fault:
-      disk_changed_ = true;
+      ragged_ = true;
       call.fault(faults()[(a + 256u * b) % faults().size()]);
       return;
     case Op::kill: {
@@ -310,7 +310,7 @@ int64_t Play::read(size_t task, size_t cookie, uint64_t offset, uint64_t length)
         const int64_t ret =
             call.cache_read({number}, from, std::span(workers_[task].buffer, found.length),
                             scenario::HoleMode::fail, false);
-        if (ret >= 0 && !disk_changed_) call.trust(number, from, found.length);
+        if (ret >= 0 && !ragged_) call.trust(number, from, found.length);
         return ret;
       });
 }

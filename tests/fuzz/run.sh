@@ -20,9 +20,9 @@ fuzz() {
   local corpus=$scratch/$target dictionary=()
   mkdir -p "$corpus"
   [ ! -e "$here/$target.dict" ] || dictionary=("-dict=$here/$target.dict")
-  "$build/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 \
-    -artifact_prefix="$scratch/" -print_final_stats=1 "$@" "$corpus" "$build/seeds/$target" \
-    > "$scratch/$target.log" 2>&1
+  "$build/fuzz_$target" "${dictionary[@]}" -max_total_time="$seconds" -timeout=20 \
+    -rss_limit_mb=3000 -artifact_prefix="$scratch/" -print_final_stats=1 "$@" "$corpus" \
+    "$build/seeds/$target" > "$scratch/$target.log" 2>&1
 }
 
 for program in "$build"/fuzz_*; do
@@ -33,7 +33,8 @@ for program in "$build"/fuzz_*; do
     printf '%-16s %s\n' "$target" "$(grep number_of_executed "$scratch/$target.log")"
   else
     echo "$target FOUND something:"
-    grep -A 60 -m 1 'FOUND\|ERROR\|runtime error' "$scratch/$target.log" || tail -n 60 "$scratch/$target.log"
+    grep -A 60 -m 1 'FOUND\|ERROR\|runtime error' "$scratch/$target.log" ||
+      tail -n 60 "$scratch/$target.log"
     base64 "$scratch"/*-* 2> /dev/null
     failed=1
   fi

@@ -11,7 +11,7 @@ namespace coldread::fuzz {
 namespace {
 
 Profile& chosen() {
-  static Profile profile = *find_profile(kDefaultProfile);
+  static Profile profile = mended(*find_profile(kDefaultProfile));
   return profile;
 }
 
@@ -24,7 +24,7 @@ void choose(std::string_view option, std::string_view value) {
   if (option == "--kernel") {
     const Profile* const profile = find_profile(value);
     if (profile == nullptr) usage(fmt::format("--kernel {}: no such profile", value));
-    chosen() = *profile;
+    chosen() = mended(*profile);
     return;
   }
   const ChangeInfo* const change = find_change(value);
@@ -33,6 +33,12 @@ void choose(std::string_view option, std::string_view value) {
 }
 
 }  // namespace
+
+Profile mended(const Profile& profile) {
+  Profile result = profile;
+  for (const ChangeInfo& change : own_changes()) result = result.with(change.change);
+  return result;
+}
 
 const Profile& profile() {
   return chosen();
@@ -67,11 +73,6 @@ void found(const player::RunReport& report, const std::string& input) {
   std::string what = fmt::format("{}: {}", report.kind, report.text);
   for (const std::string& detail : report.details) what += "\n  " + detail;
   found(what, input);
-}
-
-bool is_known(const player::RunReport& report) {
-  // scenarios/explore/withdrawn-while-relinquished.json
-  return report.text.find("fscache_cookie->ref was taken when it was 0") != std::string::npos;
 }
 
 }  // namespace coldread::fuzz

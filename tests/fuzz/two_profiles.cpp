@@ -68,7 +68,7 @@ Outcome play(Link& link, const Program& program) {
 class ChangedKernel {
  public:
   static bool is_wanted() {
-    const Profile& plain = *find_profile(profile().name);
+    const Profile plain = mended(*find_profile(profile().name));
     return profile().without(Change::canary).changes != plain.changes;
   }
 
@@ -79,15 +79,15 @@ class ChangedKernel {
   }
 
  private:
-  Link plain_{*find_profile(profile().name), nullptr, {}};
+  Link plain_{mended(*find_profile(profile().name)), nullptr, {}};
   Link changed_{profile(), nullptr, {}};
 };
 
 class Chain {
  public:
   explicit Chain(const Pair& pair) {
-    Profile at = *find_profile(pair.older);
-    const Profile& end = *find_profile(pair.newer);
+    Profile at = mended(*find_profile(pair.older));
+    const Profile end = mended(*find_profile(pair.newer));
     // The canary is not among the changes, so it must be noticed.
     const bool canary = profile().has(Change::canary);
     links_.push_back({at, nullptr, {}});
