@@ -152,6 +152,7 @@ Supervisor::Supervisor(int listener, WatchedRange range, DeviceService& service,
       mounts_(mounts != nullptr ? std::make_unique<MountCalls>(listener_, *mounts) : nullptr),
       stop_(eventfd(0, EFD_CLOEXEC)),
       redirections_(range.stand_in()) {
+  const std::lock_guard turn(turn_);  // until the first is in threads_ it starts no other
   threads_.emplace_back([this] { receive_in_turns(); });
 }
 
@@ -160,6 +161,7 @@ Supervisor::~Supervisor() {
   std::vector<std::thread> threads;
   {
     const std::lock_guard turn(turn_);  // whose turn comes next ends
+    ending_ = true;
     threads.swap(threads_);
   }
   for (std::thread& thread : threads) thread.join();
@@ -196,7 +198,7 @@ void Supervisor::receive_in_turns() {
 // False: there are as many threads as there may be, and each is busy.
 bool Supervisor::somebody_else_receives() {
   if (waiting_ > 0) return true;
-  if (threads_.size() >= kMostThreads) return false;
+  if (ending_ || threads_.size() >= kMostThreads) return false;
   try {
     threads_.emplace_back([this] { receive_in_turns(); });
     return true;

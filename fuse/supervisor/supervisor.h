@@ -65,6 +65,7 @@ class Supervisor {
   std::mutex turn_;                   // to receive; guards the threads too
   std::atomic<int> waiting_{0};       // for their turn
   std::vector<std::thread> threads_;  // one more than ever waited at once
+  bool ending_ = false;               // no further one
 };
 
 }  // namespace coldread::fuse
