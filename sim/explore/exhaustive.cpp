@@ -13,6 +13,10 @@ class ExhaustiveSearch::Run final : public DecidingStrategy {
     return search_.decide(current, object, runnable);
   }
   size_t decide_among(size_t count) override { return search_.decide_among(count); }
+  // A decision with one choice: what is touched then can meet what others have touched before.
+  void note_alone(const Task* current, const void* object, const RunQueue& runnable) override {
+    search_.decide(current, object, runnable);
+  }
   ExhaustiveSearch& search_;
 };
 

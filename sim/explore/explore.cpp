@@ -31,13 +31,19 @@ RunOptions run_options(const Profile& profile, bool daemon_choices, player::Keep
   return options;
 }
 
+RunOptions worker_options(const ExploreOptions& exploring) {
+  RunOptions options =
+      run_options(exploring.profile, exploring.daemon_choices, player::Keep::outcomes);
+  options.tells_alone = exploring.search == Search::dfs;
+  return options;
+}
+
 // What one thread works with, and what it has found.
 class Worker final : private DecisionWatch {
  public:
   Worker(const scenario::Scenario& scenario, const ExploreOptions& options)
       : options_(options),
-        bench_(scenario, options.profile,
-               run_options(options.profile, options.daemon_choices, player::Keep::outcomes)),
+        bench_(scenario, options.profile, worker_options(options)),
         hash_(bench_.reuses()) {}
 
   // Plays one schedule; true if it ended in a report that nobody expects.

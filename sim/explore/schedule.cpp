@@ -65,6 +65,10 @@ size_t DecidingStrategy::ask(const Task* current, const void* object, const RunQ
   return choice;
 }
 
+void DecidingStrategy::alone(const Task* current, const void* object, const RunQueue& runnable) {
+  if (active_ && decisions_ < kFairFrom) note_alone(current, object, runnable);
+}
+
 size_t DecidingStrategy::choose(size_t count) {
   if (!active_ || decisions_ >= kFairFrom) return 0;
   const size_t choice = decide_among(count);

@@ -44,6 +44,7 @@ class DecidingStrategy : public SchedulingStrategy {
   void setup_done() final { active_ = true; }
   size_t next(const RunQueue& runnable) final;
   size_t preempt(const Task& current, const void* object, const RunQueue& runnable) final;
+  void alone(const Task* current, const void* object, const RunQueue& runnable) final;
   size_t choose(size_t count) final;
 
   static constexpr uint64_t kFairFrom = 50'000;  // decisions
@@ -60,6 +61,10 @@ class DecidingStrategy : public SchedulingStrategy {
   // stopped. `object` is what it is about to touch.
   virtual size_t decide(const Task* current, const void* object, const RunQueue& runnable) = 0;
   virtual size_t decide_among(size_t count) = 0;
+  // As decide(), where only one task can go on: no decision, and not counted.
+  virtual void note_alone(const Task* current, const void* object, const RunQueue& runnable) {
+    (void)current, (void)object, (void)runnable;
+  }
 
  private:
   size_t ask(const Task* current, const void* object, const RunQueue& runnable);

@@ -59,6 +59,7 @@ FiberScheduler::Options scheduler_options(const RunOptions& options) {
   result.max_steps = options.max_steps;
   result.stacks = options.stacks;
   result.watch = options.watch;
+  result.tells_alone = options.tells_alone;
   return result;
 }
 

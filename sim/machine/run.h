@@ -41,6 +41,7 @@ struct RunOptions {
   SchedulingStrategy* scheduling = nullptr;  // instead: one of the caller's, for this run alone
   StackPool* stacks = nullptr;     // shared with other runs of this thread; null: an own one
   StopWatch* watch = nullptr;      // of the scheduler; may be null
+  bool tells_alone = false;        // of the scheduler
   FurtherPlay* further = nullptr;  // outlives the run; may be null
   // Ready-made daemons ask the strategy how to behave (SchedulingStrategy::choose()).
   bool daemon_choices = false;

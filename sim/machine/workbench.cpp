@@ -22,6 +22,11 @@ size_t Workbench::Switch::preempt(const Task& current, const void* object,
   return chosen != nullptr ? chosen->preempt(current, object, runnable) : kStay;
 }
 
+void Workbench::Switch::alone(const Task* current, const void* object, const RunQueue& runnable) {
+  const RunArena::Outside outside;
+  if (chosen != nullptr) chosen->alone(current, object, runnable);
+}
+
 size_t Workbench::Switch::choose(size_t count) {
   const RunArena::Outside outside;
   return chosen != nullptr ? chosen->choose(count) : 0;

@@ -45,6 +45,7 @@ class Workbench {
     void setup_done() override;
     size_t next(const RunQueue& runnable) override;
     size_t preempt(const Task& current, const void* object, const RunQueue& runnable) override;
+    void alone(const Task* current, const void* object, const RunQueue& runnable) override;
     size_t choose(size_t count) override;
 
     SchedulingStrategy* chosen = nullptr;  // null: first in, first out

@@ -29,6 +29,7 @@ FiberScheduler::FiberScheduler(SchedulingStrategy& strategy, const Options& opti
       clock_(options.clock),
       watch_(options.watch),
       asks_(strategy.preemptive()),
+      tells_alone_(asks_ && options.tells_alone),
       runnable_(memory_),
       timers_(&memory_),
       quiet_waiters_{std::pmr::vector<Record*>(&memory_), std::pmr::vector<Record*>(&memory_)} {
@@ -160,7 +161,11 @@ void FiberScheduler::yield() {
 }
 
 void FiberScheduler::preempt(const void* object) {
-  if (current_ == nullptr || runnable_.empty()) return;
+  if (current_ == nullptr) return;
+  if (runnable_.empty()) {
+    if (tells_alone_) strategy_.alone(current_, object, runnable_);
+    return;
+  }
   count_step();
   const size_t choice = strategy_.preempt(*current_, object, runnable_);
   if (choice == SchedulingStrategy::kStay) return;
@@ -203,9 +208,10 @@ FiberScheduler::Record& FiberScheduler::pick() {
   count_step();
   fetch_ahead();
   const bool alone = runnable_.size() == 1;
+  if (alone && tells_alone_) strategy_.alone(nullptr, nullptr, runnable_);
   Record& next = static_cast<Record&>(alone ? runnable_.pop_front()
                                             : runnable_.take(strategy_.next(runnable_)));
-  preemptive_ = asks_ && !alone;
+  preemptive_ = asks_ && (!alone || tells_alone_);
   return next;
 }
 

@@ -79,6 +79,7 @@ class FiberScheduler final : public Scheduler {
     uint64_t max_steps = UINT64_MAX;  // more decisions than this are a hang: a livelock
     const Clock* clock = nullptr;     // outlives the scheduler; null: virtual time
     StopWatch* watch = nullptr;       // outlives the scheduler; may be null
+    bool tells_alone = false;         // the strategy is told of steps that nobody can come between
   };
 
   // `strategy` outlives the scheduler.
@@ -177,6 +178,7 @@ class FiberScheduler final : public Scheduler {
   const Clock* const clock_;
   StopWatch* const watch_;
   const bool asks_;  // the strategy wants to be asked at preemption points
+  const bool tells_alone_;
 
   RunQueue runnable_;
   uint64_t steps_ = 0;

@@ -66,6 +66,12 @@ class SchedulingStrategy {
   // that runs instead, or kStay.
   virtual size_t preempt(const Task& current, const void* object, const RunQueue& runnable) = 0;
 
+  // Only one task can go on: `current`, which is about to touch `object`, or, if that is null
+  // because it has stopped, the one in `runnable`. Called if FiberScheduler::Options say so.
+  virtual void alone(const Task* current, const void* object, const RunQueue& runnable) {
+    (void)current, (void)object, (void)runnable;
+  }
+
   // Which of `count` things that may happen does, 0 being the ordinary one.
   virtual size_t choose(size_t count) { return 0 * count; }
 };
