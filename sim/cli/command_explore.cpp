@@ -88,6 +88,9 @@ void add_explore(CLI::App& app, Action& action) {
   command->callback([&action, request] {
     if (const Status known = sim::check_changes(request->changes); !known)
       throw CLI::ValidationError(known.error());
+    // What is left out depends on what was seen before, so one search is one machine's.
+    if (request->strategy == "dfs" && request->shards > 1)
+      throw CLI::ValidationError("--shard", "expected another strategy: dfs cannot be split");
     action = [request] { return explore_scenarios(*request); };
   });
 }

@@ -131,6 +131,17 @@ TEST_F(ExploreTest, WhatCannotBeMerged) {
   EXPECT_EQ(run({"merge", "missing.json"}).exit_code, 2);
 }
 
+// Each part would try all, and their sum would count all of it twice.
+TEST_F(ExploreTest, OneSearchOfAllIsNotSplit) {
+  write("x.json", kPeaceful);
+  const CommandResult result = run({"explore", "x.json", "--strategy", "dfs", "--shard", "0/2"});
+  EXPECT_EQ(result.exit_code, 2) << result.out;
+  EXPECT_THAT(result.err, HasSubstr("--shard: expected another strategy"));
+  EXPECT_EQ(run({"explore", "x.json", "--strategy", "dfs", "--shard", "0/1", "--preemptions", "0"})
+                .exit_code,
+            0);
+}
+
 TEST_F(ExploreTest, ChangesPutInAndTakenOut) {
   write("x.json", kHangs);
   const CommandResult result =
