@@ -128,9 +128,11 @@ bool save(const std::string& path, const Explored& explored) {
 void tell_findings(const scenario::Scenario& scenario, const Profile& profile, bool daemon_choices,
                    Explored& explored) {
   for (sim::Finding& finding : explored.result.findings) {
+    // Another report of the same kind would be another finding.
+    const std::string wanted = sim::report_signature(finding.report);
     finding.schedule = sim::shrink_schedule(
         scenario, profile,
-        [&](const player::RunReport& report) { return report.kind == finding.kind; },
+        [&](const player::RunReport& report) { return sim::report_signature(report) == wanted; },
         finding.schedule, daemon_choices);
     const sim::ReplayOptions replay{profile, finding.schedule, daemon_choices, {}, ""};
     explored.columns.push_back(sim::columns(sim::look_at(scenario, replay)));

@@ -29,6 +29,17 @@ constexpr const char* kHangs = R"({
                {"do": "read", "cookie": "img", "length": 4096},
                {"do": "barrier", "name": "b"}, {"do": "disconnect", "cookie": "img"}]}})";
 
+// Several uses after free, of different things, under different schedules.
+constexpr const char* kSeveralReports = R"({
+  "version": 1, "title": "a volume goes with its cache", "kernels": ["6.8"],
+  "volumes": {"vol": {"key": "erofs,demo"}}, "cookies": {"img": {"volume": "vol", "key": "demo"}},
+  "setup": [{"task": "daemon", "do": "bind"}],
+  "tasks": {
+    "daemon": [{"do": "barrier", "name": "both"}, {"do": "close", "fd": "dev"},
+               {"do": "barrier", "name": "end"}],
+    "reader": [{"do": "barrier", "name": "both"}, {"do": "connect", "cookie": "img"},
+               {"do": "disconnect", "cookie": "img"}, {"do": "barrier", "name": "end"}]}})";
+
 class ExploreTest : public CommandTest {
  protected:
   // Of one scenario.
@@ -56,6 +67,18 @@ TEST_F(ExploreTest, AFindingIsToldSavedShrunkAndReplayed) {
   const CommandResult replayed = run({"replay", "small.json"});
   EXPECT_EQ(replayed.exit_code, 4) << replayed.out << replayed.err;
   EXPECT_THAT(replayed.out, HasSubstr("hang: "));
+}
+
+// What is left of a schedule leads to the finding itself, not to another of its kind.
+TEST_F(ExploreTest, AShortScheduleLeadsToTheSameReport) {
+  write("x.json", kSeveralReports);
+  for (const char* strategy : {"random", "pct", "pos"}) {
+    const CommandResult found =
+        run({"explore", "x.json", "--strategy", strategy, "--save", "found.json"});
+    EXPECT_EQ(found.exit_code, 3) << found.out << found.err;
+    const CommandResult replayed = run({"replay", "found.json"});
+    EXPECT_EQ(replayed.exit_code, 3) << strategy << ": " << replayed.out << replayed.err;
+  }
 }
 
 TEST_F(ExploreTest, TheRepeatCommandRepeats) {
