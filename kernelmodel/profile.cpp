@@ -7,9 +7,21 @@ namespace coldread {
 namespace {
 
 constexpr std::array kChanges = {
+    ChangeInfo{Change::unmark_inode_in_use_error_path, "unmark-inode-in-use-error-path",
+               "ea5dc046127e", "5.18", true, "a lookup that fails leaves no file marked as in use"},
+    ChangeInfo{Change::volume_xattr_oob_write, "volume-xattr-oob-write", "7b2f6c306601", "5.18",
+               true, "a volume's attribute is as long as its coherency data"},
     ChangeInfo{Change::ondemand_read_in_prepare_read, "ondemand-read-in-prepare-read",
                "9032b6e8589f", "5.19", true,
                "the READ hook sees every hole, not only ranges that miss wholly"},
+    ChangeInfo{Change::narrow_flush_on_fd_release, "narrow-flush-on-fd-release", "65aa5f6fd8a1",
+               "5.19", true, "closing an anonymous fd fails the READs of its object alone"},
+    ChangeInfo{Change::fscache_invalidate_during_lookup, "fscache-invalidate-during-lookup",
+               "85e4ea1049c7", "5.19", true,
+               "an invalidation during lookup is remembered until the lookup has ended"},
+    ChangeInfo{Change::fscache_volume_collision_condition, "fscache-volume-collision-condition",
+               "bf17455b9cbd", "5.19", true,
+               "who waited 20 s for a volume's key goes on waiting while it is taken"},
     ChangeInfo{Change::copen_negative_size_return, "copen-negative-size-return", "c93ccd63b18c",
                "6.0", true, "copen with a number below -4095 fails, not only the OPEN"},
     ChangeInfo{Change::fair_request_distribution, "fair-request-distribution", "1122f4007273",
@@ -34,6 +46,8 @@ constexpr std::array kChanges = {
                "6.8", true, "EPOLLIN only for requests the daemon has not read"},
     ChangeInfo{Change::failover_restore_command, "failover-restore-command", "e73fa11a356c", "6.8",
                true, "the command restore: all requests are unread again"},
+    ChangeInfo{Change::non_ondemand_null_deref, "non-ondemand-null-deref", "c3d6569a4332", "6.8",
+               true, "an object without a daemon has no record of its requests", "6.8"},
     ChangeInfo{Change::add_cache_memleak, "add-cache-memleak", "e21a2f17566c", "6.8", true,
                "a failed bind gives back its credentials"},
     ChangeInfo{Change::proc_fscache_moved, "proc-fscache-moved", "7eb5b3e3a0a5", "6.8", false,
@@ -82,8 +96,12 @@ constexpr std::array kChanges = {
                "poll() looks at requests under the table's lock"},
     ChangeInfo{Change::fscache_lru_n_accesses, "fscache-lru-n-accesses", "f71aa06398aa", "6.11",
                true, "a cookie is not discarded while an operation accesses it"},
+    ChangeInfo{Change::fscache_lru_timer_exit, "fscache-lru-timer-exit", "72a6e22c604c", "6.11",
+               true, "a module that is unloaded takes its timer along"},
     ChangeInfo{Change::dentry_leak_open_file, "dentry-leak-open-file", "da6ef2dffe60", "6.12", true,
                "a lookup that meets a file in use lets go of it"},
+    ChangeInfo{Change::xattr_freeze_protection, "xattr-freeze-protection", "80887f316729", "6.12",
+               false, "an attribute is changed only where the file system may be written to"},
     ChangeInfo{Change::fd_write_return_length, "fd-write-return-length", "10c35abd35aa", "6.13",
                false, "a write to the anonymous fd returns the length asked for, not whole pages"},
     ChangeInfo{Change::fd_write_position_update, "fd-write-position-update", "56f4856b425a", "6.13",
@@ -94,6 +112,12 @@ constexpr std::array kChanges = {
                true, "a security context is judged when it is named, not at bind"},
     ChangeInfo{Change::write_short_count, "write-short-count", "6b89819b06d8", "6.16", true,
                "writing to the cache returns what was written, not 0 for all"},
+    ChangeInfo{Change::cull_dentry_refcount, "cull-dentry-refcount", "1635c2acdde8", "7.0", true,
+               "culling gives back the one reference it has", "6.19"},
+    ChangeInfo{Change::create_tmpfile_double_fput, "create-tmpfile-double-fput", "af6830cc12df",
+               "7.2", true, "a new file that cannot be read and written is closed once", "6.1"},
+    ChangeInfo{Change::get_directory_double_unlock, "get-directory-double-unlock", "8c256fba2b46",
+               "7.2", true, "a directory that cannot be looked up is unlocked once", "6.19"},
     ChangeInfo{Change::erofs_shared_domain, "erofs-shared-domain", "8b7adf1dff3d", "6.1", true,
                "mounts of one domain_id share their volume and blobs"},
     ChangeInfo{Change::erofs_domain_fsid_unique, "erofs-domain-fsid-unique", "27f2a2dcc626", "6.2",
@@ -140,7 +164,8 @@ Profile make(std::string_view name, std::string_view description, bool derived,
 
 Profile first_release(std::string_view name) {
   return make(name, "the first release of its series", true, "", [name](const ChangeInfo& info) {
-    return release_number(info.since) <= release_number(name);
+    const int release = release_number(name);
+    return release_number(info.since) <= release || release < release_number(info.needed_since);
   });
 }
 

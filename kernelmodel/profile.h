@@ -3,7 +3,9 @@
 // Wherever versions differ the model asks profile.has(Change::...). Changes are named after their
 // records in the catalogue of kernel changes, with '_' for '-'. A profile is named by its exact
 // release; one that was compared with the running kernel says so, the others are derived: a first
-// release ("6.8") has all changes that came with it or before, by their `since`.
+// release ("6.8") has all changes that came with it or before, by their `since`, and those that it
+// does not need yet. Changes that every profile has mended what no release with on-demand mode had,
+// or what came after all that are modelled: without() shows them.
 //
 // Profiles are constants; with() and without() make changed copies. Safe to share between threads.
 #pragma once
@@ -18,7 +20,12 @@ namespace coldread {
 
 // What each means: all_changes().
 enum class Change : uint8_t {
+  unmark_inode_in_use_error_path,
+  volume_xattr_oob_write,
   ondemand_read_in_prepare_read,
+  narrow_flush_on_fd_release,
+  fscache_invalidate_during_lookup,
+  fscache_volume_collision_condition,
   copen_negative_size_return,
   fair_request_distribution,
   fscache_inval_access_ref_leak,
@@ -30,6 +37,7 @@ enum class Change : uint8_t {
   failover_reopen_on_read,
   failover_epollin_narrowed,
   failover_restore_command,
+  non_ondemand_null_deref,
   add_cache_memleak,
   proc_fscache_moved,
   fd_write_position_alignment,
@@ -54,12 +62,17 @@ enum class Change : uint8_t {
   msg_id_cyclic,
   poll_lock,
   fscache_lru_n_accesses,
+  fscache_lru_timer_exit,
   dentry_leak_open_file,
+  xattr_freeze_protection,
   fd_write_return_length,
   fd_write_position_update,
   fd_write_null_file,
   secctx_parse_immediate,
   write_short_count,
+  cull_dentry_refcount,
+  create_tmpfile_double_fput,
+  get_directory_double_unlock,
   erofs_shared_domain,
   erofs_domain_fsid_unique,
   erofs_large_folios,
@@ -77,6 +90,8 @@ struct ChangeInfo {
   std::string_view since;    // the first mainline release that has it: "6.10"
   bool in_6_1_192;           // it was backported; 6.12.117 has all of them
   std::string_view summary;  // one line
+  // Not empty: the release that brought what it mends. Kernels before are as those that have it.
+  std::string_view needed_since = {};
 };
 std::span<const ChangeInfo> all_changes();  // upstream's, in the order of the enum
 

@@ -15,16 +15,16 @@ ObjectHandle object_of(FileHandle file) {
   return file->get_private<cachefiles_object>();
 }
 
-// Before failover_reopen_on_read its READs failed.
+// Before failover_reopen_on_read its READs failed, before narrow_flush_on_fd_release those of all
+// objects.
 void fail_reads(Kernel& k, CachefilesHandle cache, int object_id) {
   XArray<cachefiles_req>::Cursor cursor(cache->reqs);
   for (cachefiles_req* raw = cursor.find(UINT64_MAX); raw != nullptr;
        raw = cursor.next(UINT64_MAX)) {
     const ReqHandle req = req_handle(raw);
-    if (req->msg.object_id != static_cast<uint32_t>(object_id) ||
-        req->msg.opcode != CACHEFILES_OP_READ) {
-      continue;
-    }
+    const bool is_its = req->msg.object_id == static_cast<uint32_t>(object_id) ||
+                        !k.profile.has(Change::narrow_flush_on_fd_release);
+    if (!is_its || req->msg.opcode != CACHEFILES_OP_READ) continue;
     req->error = -EIO;
     cachefiles_complete_req(k, req);
     cursor.store(nullptr);

@@ -10,6 +10,12 @@
 
 namespace coldread {
 
+namespace {
+
+constexpr const char* kNoOperations = "Cache does not support read_iter and write_iter";
+
+}  // namespace
+
 inode_state& cachefiles_inode(Kernel& k, InodeNumber inode) {
   return k.cachefiles.inodes.try_emplace(inode, k.scheduler).first->second;
 }
@@ -104,6 +110,15 @@ bool create_file(Kernel& k, ObjectHandle object) {
   return true;
 }
 
+// A lookup failed after it had marked the file. Before unmark_inode_in_use_error_path the mark
+// stayed.
+void let_go_of_marked_file(Kernel& k, ObjectHandle object, InodeNumber file) {
+  if (k.profile.has(Change::unmark_inode_in_use_error_path)) {
+    do_unmark_inode_in_use(k, object, file);
+  }
+  k.store.put(file);
+}
+
 // Takes an existing file into use if the daemon opens the object and the file is not stale; a stale
 // one is replaced. Takes over the caller's reference.
 bool open_file(Kernel& k, ObjectHandle object, InodeNumber file) {
@@ -114,14 +129,17 @@ bool open_file(Kernel& k, ObjectHandle object, InodeNumber file) {
   }
   if (k.store.read_only()) {  // nobody opens a file there to write to it
     trace_cachefiles_vfs_error(k, object, file, -EROFS, "open");
-    do_unmark_inode_in_use(k, object, file);
-    k.store.put(file);
+    let_go_of_marked_file(k, object, file);
+    return false;
+  }
+  if (!k.store.can_read_and_write(file)) {
+    pr_err(k, "%s", kNoOperations);
+    let_go_of_marked_file(k, object, file);
     return false;
   }
   // The daemon is asked first: the size it answers with is part of the check.
   if (cachefiles_ondemand_init_object(k, object) < 0) {
-    do_unmark_inode_in_use(k, object, file);
-    k.store.put(file);
+    let_go_of_marked_file(k, object, file);
     return false;
   }
   const int ret = cachefiles_check_auxdata(k, object, file);
@@ -155,6 +173,7 @@ int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
   int ret = lookup_or_mkdir(k, cache, dir, name, is_new, &subdir);
   if (ret < 0) {
     parent.unlock();
+    if (ret == -ENOMEM && !k.profile.has(Change::get_directory_double_unlock)) parent.unlock();
     pr_err(k, "%.*s: lookup or mkdir failed with error %d", static_cast<int>(name.size()),
            name.data(), ret);
     return ret;
@@ -212,6 +231,11 @@ int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) 
     ret = cachefiles_inject_write_error(k);
     if (ret == 0) ret = k.store.truncate(file, size);
     if (ret < 0) trace_cachefiles_vfs_error(k, object, file, ret, "trunc");
+  }
+  if (ret == 0 && !k.store.can_read_and_write(file)) {
+    if (!k.profile.has(Change::create_tmpfile_double_fput)) k.store.put(file);
+    pr_err(k, "%s", kNoOperations);
+    ret = -EINVAL;
   }
   if (ret < 0) {
     do_unmark_inode_in_use(k, object, file);

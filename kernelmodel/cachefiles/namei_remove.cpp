@@ -212,6 +212,7 @@ int cachefiles_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
   }
   ret = cachefiles_bury_object(k, cache, {}, dir, victim, name, FSCACHE_OBJECT_WAS_CULLED);
   k.store.put(victim);
+  if (!k.profile.has(Change::cull_dentry_refcount)) k.store.put(victim);
   if (ret == 0) {
     k.fscache.stats.n_culled++;
     return 0;

@@ -200,8 +200,17 @@ bool cachefiles_ondemand_is_reopening_read(ReqHandle req) {
          req->msg.opcode == CACHEFILES_OP_READ;
 }
 
+namespace {
+
+// Without a record, as there is none in a cache without a daemon, there is nothing to do.
+bool has_no_record(Kernel& k, ObjectHandle object) {
+  return !object->ondemand && k.profile.has(Change::non_ondemand_null_deref);
+}
+
+}  // namespace
+
 int cachefiles_ondemand_init_object(Kernel& k, ObjectHandle object) {
-  if (!object->ondemand) return 0;
+  if (has_no_record(k, object)) return 0;
   // An object found stale and made anew in the same lookup keeps the fd it has.
   if (cachefiles_ondemand_object_is_open(object)) return 0;
   const size_t data_len = sizeof(uapi::cachefiles_open) + object->volume->vcookie->key[0] + 1u +
@@ -210,7 +219,7 @@ int cachefiles_ondemand_init_object(Kernel& k, ObjectHandle object) {
 }
 
 void cachefiles_ondemand_clean_object(Kernel& k, ObjectHandle object) {
-  if (!object->ondemand) return;
+  if (has_no_record(k, object)) return;
   cachefiles_ondemand_send_req(k, object, CACHEFILES_OP_CLOSE, 0, init_close_req, {});
   if (object->ondemand->ondemand_id == 0) return;
   drop_object(k, object->volume->cache, object);

@@ -43,6 +43,11 @@ void trace_vol_coherency(Kernel& k, Handle<cachefiles_volume> volume, const char
              static_cast<unsigned long long>(volume->dentry));
 }
 
+// Before xattr_freeze_protection nobody asked whether the file system may be written to now.
+void want_write(Kernel& k) {
+  if (k.profile.has(Change::xattr_freeze_protection)) k.store.want_write();
+}
+
 // What is wrong with a complete attribute, or null.
 const char* judge_object(CookieHandle cookie, const std::byte* value) {
   if (value[kTypeOffset] != kTypeData) return "BAD type";
@@ -69,6 +74,7 @@ int cachefiles_set_object_xattr(Kernel& k, ObjectHandle object) {
   std::memcpy(value.data() + kObjectHeader, cookie->aux.data(), cookie->aux_len);
   int ret = cachefiles_inject_write_error(k);
   if (ret == 0) {
+    want_write(k);
     ret = k.store.setxattr(file, kCachefilesXattr, {value.data(), kObjectHeader + cookie->aux_len});
   }
   if (ret < 0) {
@@ -108,7 +114,10 @@ int cachefiles_check_auxdata(Kernel& k, ObjectHandle object, InodeNumber file) {
 int cachefiles_remove_object_xattr(Kernel& k, CachefilesHandle cache, ObjectHandle object,
                                    InodeNumber inode) {
   int ret = cachefiles_inject_remove_error(k);
-  if (ret == 0) ret = k.store.removexattr(inode, kCachefilesXattr);
+  if (ret == 0) {
+    want_write(k);
+    ret = k.store.removexattr(inode, kCachefilesXattr);
+  }
   if (ret >= 0) return ret;
   trace_cachefiles_vfs_error(k, object, inode, ret, "remxattr");
   if (ret == -ENOENT || ret == -ENODATA) return 0;
@@ -124,9 +133,14 @@ void cachefiles_prepare_to_write(Kernel& k, CookieHandle cookie) {
 bool cachefiles_set_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
   const VolumeHandle vcookie = volume->vcookie;
   std::array<std::byte, kVolumeHeader + 255> value{};
+  if (vcookie->coherency_len > 0 && !k.profile.has(Change::volume_xattr_oob_write)) {
+    k.scheduler.broken(ReportKind::out_of_bounds,
+                       "a volume's coherency data is copied with the length of the whole attribute");
+  }
   std::memcpy(value.data() + kVolumeHeader, vcookie->coherency.data(), vcookie->coherency_len);
   int ret = cachefiles_inject_write_error(k);
   if (ret == 0) {
+    want_write(k);
     ret = k.store.setxattr(volume->dentry, kCachefilesXattr,
                            {value.data(), kVolumeHeader + vcookie->coherency_len});
   }

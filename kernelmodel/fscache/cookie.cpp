@@ -310,6 +310,7 @@ void fscache_invalidate(Kernel& k, CookieHandle cookie, std::span<const std::byt
   }
   // One access, however often; before fscache_inval_access_ref_leak one each time.
   if (cookie->state == FSCACHE_COOKIE_STATE_LOOKING_UP &&
+      k.profile.has(Change::fscache_invalidate_during_lookup) &&
       (!cookie->flags.test_and_set(FSCACHE_COOKIE_DO_INVALIDATE) ||
        !k.profile.has(Change::fscache_inval_access_ref_leak))) {
     trace_cookie_access(k, cookie, cookie->n_accesses.inc_return(), "BEGIN inval  ");

@@ -292,6 +292,9 @@ void fscache_cookie_to_lru(Kernel& k, CookieHandle cookie) {
 
 void fscache_cookie_lru_timed_out(void* kernel) {
   Kernel& k = *static_cast<Kernel*>(kernel);
+  if (k.fscache.unloaded) {
+    k.scheduler.broken(ReportKind::use_after_free, "the LRU timer runs out in an unloaded module");
+  }
   k.fscache_wq.queue(k.fscache.lru_work);
 }
 

@@ -209,11 +209,14 @@ struct fscache_state {
   std::pmr::list<CookieHandle> lru;
   Timer lru_timer;
   Work lru_work;
+  bool unloaded = false;
   AtomicCount cache_debug_id, volume_debug_id, cookie_debug_id;
   fscache_statistics stats;
 };
 
 // --- main.c ---
+// rmmod: -EBUSY as long as a cache, a volume or a cookie is there. Nothing may be called any more.
+int fscache_exit(Kernel& k);
 // Hashes `data`, whose length must be a multiple of 4, as little-endian words. The same on every
 // machine: it names directories on disk. Pure.
 uint32_t fscache_hash(uint32_t salt, std::span<const uint8_t> data);

@@ -1,5 +1,8 @@
 // The globals of fscache and the construction of its records.
 
+#include <cerrno>
+
+#include "kernelmodel/cachefiles/internal.h"
 #include "kernelmodel/fscache/cookie_internal.h"
 #include "kernelmodel/kernel/kernel.h"
 
@@ -56,6 +59,16 @@ fscache_state::fscache_state(Kernel& k)
       cookie_debug_id(k.scheduler, 1) {
   lru_timer.fn = fscache_cookie_lru_timed_out;
   lru_timer.arg = &k;
+}
+
+int fscache_exit(Kernel& k) {
+  fscache_state& fs = k.fscache;
+  const bool in_use = k.cachefiles.cache_pool.live() != 0 || fs.volume_pool.live() != 0 ||
+                      fs.cookie_pool.live() != 0;
+  if (in_use) return -EBUSY;
+  if (k.profile.has(Change::fscache_lru_timer_exit)) k.scheduler.disarm(fs.lru_timer);
+  fs.unloaded = true;
+  return 0;
 }
 
 namespace {

@@ -94,11 +94,17 @@ class BackingStore {
   virtual ssize_t read(InodeNumber inode, uint64_t offset, std::span<std::byte> data) = 0;
   virtual ssize_t write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) = 0;
 
+  // mnt_want_write(): waits while the file system is frozen. Before setxattr() and removexattr(),
+  // which do not ask themselves.
+  virtual void want_write() {}
+
   virtual int statfs(FilesystemStatistics* out) = 0;  // vfs_statfs()
   virtual bool read_only() = 0;                       // sb_rdonly()
   // Whether the file system of a directory has what a cache needs: directories, unnamed files,
   // xattrs, statfs and sync, and blocks no larger than a page.
   virtual bool can_hold_cache(InodeNumber dir) = 0;
+  // Whether its open file has read_iter and write_iter, without which it is no use.
+  virtual bool can_read_and_write(InodeNumber) { return true; }
   virtual int sync() = 0;
   // s_maxbytes: no file grows and no position goes beyond.
   virtual int64_t max_file_size() = 0;

@@ -38,7 +38,8 @@ bool treats_the_disk_badly(const scenario::Scenario& scenario) {
       if (step.verb != scenario::Verb::disk) continue;
       const scenario::DiskOperation operation = step.disk.operation;
       if (operation == scenario::DiskOperation::fill ||
-          operation == scenario::DiskOperation::remount)
+          operation == scenario::DiskOperation::remount ||
+          operation == scenario::DiskOperation::freeze)
         return true;
     }
   }
@@ -74,7 +75,8 @@ std::string why_not_mounted(const scenario::Scenario& scenario, const Profile& p
                             const player::Transcript& model, bool asked_for) {
   if (profile.derived && !asked_for)
     return "a derived profile hangs and spins where its bugs do: mounted if --kernel asks for it";
-  if (scenario.cache_bytes != scenario::Scenario().cache_bytes || scenario.cache_inodes != 0)
+  if (scenario.cache_bytes != scenario::Scenario().cache_bytes || scenario.cache_inodes != 0 ||
+      scenario.cache_block != scenario::Scenario().cache_block)
     return "it wants a disk of its own size";
   if (treats_the_disk_badly(scenario)) return "it wants a disk of its own";
   return why_only_the_model(scenario, profile, model);

@@ -25,6 +25,7 @@ std::vector<Bug> read_bugs() {
     bug.race = entry.value("race", false);
     bug.search = search_named(entry.value("found_by", "pos"));
     bug.profiles = entry.at("in");
+    bug.taken_out_of = entry.value("taken_out_of", std::string(kDefaultProfile));
     bug.scenario = entry.value("scenario", "bugs/" + bug.id + ".json");
     bug.fix = find_change(bug.id);
   }
@@ -71,12 +72,13 @@ const Bug* find_bug(std::string_view id) {
   return nullptr;
 }
 
-const Profile& profile_with(const Bug& bug) {
+Profile profile_with(const Bug& bug) {
+  if (bug.profiles.empty()) return find_profile(bug.taken_out_of)->without(bug.fix->change);
   return *find_profile(bug.profiles.back());
 }
 
 const Profile* profile_without(const Bug& bug) {
-  if (bug.fix == nullptr) return nullptr;
+  if (bug.profiles.empty()) return find_profile(bug.taken_out_of);
   if (!has_bug(bug, kDefaultProfile)) return find_profile(kDefaultProfile);
   const Profile* newest = nullptr;
   for (const Profile& profile : profiles()) {

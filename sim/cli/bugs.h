@@ -24,7 +24,9 @@ struct Bug {
   std::string shows;
   bool race = false;                      // only some interleavings show it
   sim::Search search = sim::Search::pos;  // race: the strategy that finds it soonest
-  std::vector<std::string> profiles;      // that have it, oldest first
+  std::vector<std::string> profiles;      // that have it, oldest first; none: see below
+  // No profile has it: the one that shows it once the fix is taken out.
+  std::string taken_out_of;
   std::string scenario;                   // below the directory of scenarios
   const ChangeInfo* fix = nullptr;        // null: unfixed
 };
@@ -33,9 +35,9 @@ struct Bug {
 const std::vector<Bug>& all_bugs();
 const Bug* find_bug(std::string_view id);  // null: no such bug
 
-// The newest profile that has it, and the default one or the newest one that has it not (null: all
-// do).
-const Profile& profile_with(const Bug& bug);
+// The newest profile that has it, or is made to have it; and the default one or the newest one that
+// has it not (null: all do).
+Profile profile_with(const Bug& bug);
 const Profile* profile_without(const Bug& bug);
 
 // random, pct or pos; anything else: random.

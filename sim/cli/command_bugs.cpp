@@ -43,6 +43,11 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+std::string where(const Bug& bug) {
+  if (!bug.profiles.empty()) return joined(bug.profiles);
+  return fmt::format("no profile, but {} --without {}", bug.taken_out_of, bug.id);
+}
+
 Json describe(const Bug& bug) {
   return {{"id", bug.id},
           {"kind", bug.kind},
@@ -67,7 +72,7 @@ int list(const BugsRequest& request) {
       fmt::print("    fixed in {} by {}{}{}: {}\n", bug->fix->since, bug->fix->commit,
                  bug->cve.empty() ? "" : ", ", bug->cve, bug->fix->summary);
     }
-    fmt::print("    in {}; scenarios/{}\n", joined(bug->profiles), bug->scenario);
+    fmt::print("    in {}; scenarios/{}\n", where(*bug), bug->scenario);
   }
   if (request.format == "json") fmt::print("{}\n", out.dump(2));
   return kPassed;
@@ -79,7 +84,7 @@ struct Found {
 };
 
 Found look_for(const BugsRequest& request, const Bug& bug, const scenario::Scenario& scenario) {
-  const Profile& with = profile_with(bug);
+  const Profile with = profile_with(bug);
   const Profile* without = profile_without(bug);
   const std::string_view sound = without == nullptr ? "" : without->name;
   Found found;

@@ -11,21 +11,26 @@
 namespace coldread::cli {
 namespace {
 
-// A change that one profile has and the other has not.
-void print_change(const ChangeInfo& change, std::string_view with, std::string_view without) {
-  fmt::print("  {:<32} since {:<5} {:<13} {}{}\n", change.name, change.since, change.commit,
-             change.summary, with.empty() ? fmt::format(" (not in {})", without) : "");
+// A change that the older of two profiles has and the newer has not.
+std::string why_lost(const ChangeInfo& change, const Profile& newer) {
+  if (change.needed_since.empty()) return fmt::format(" (not in {})", newer.name);
+  return fmt::format(" (not in {}, not needed before {})", newer.name, change.needed_since);
+}
+
+void print_change(const ChangeInfo& change, const std::string& note) {
+  fmt::print("  {:<34} since {:<5} {:<13} {}{}\n", change.name, change.since, change.commit,
+             change.summary, note);
 }
 
 int print_difference(const Profile& a, const Profile& b) {
   fmt::print("From {} to {}:\n", a.name, b.name);
   size_t common = 0;
   for (const ChangeInfo& change : all_changes()) {
-    if (b.has(change.change) && !a.has(change.change)) print_change(change, b.name, a.name);
+    if (b.has(change.change) && !a.has(change.change)) print_change(change, "");
     common += a.has(change.change) && b.has(change.change) ? 1 : 0;
   }
   for (const ChangeInfo& change : all_changes()) {
-    if (a.has(change.change) && !b.has(change.change)) print_change(change, "", b.name);
+    if (a.has(change.change) && !b.has(change.change)) print_change(change, why_lost(change, b));
   }
   fmt::print("{} changes are in both.\n", common);
   return kPassed;
@@ -42,7 +47,7 @@ void print_text() {
   }
   fmt::print("\nChanges:\n");
   for (const ChangeInfo& change : all_changes()) {
-    fmt::print("  {:<32} {:<5} {:<13} {}\n", change.name, change.since, change.commit,
+    fmt::print("  {:<34} {:<5} {:<13} {}\n", change.name, change.since, change.commit,
                change.summary);
   }
 }

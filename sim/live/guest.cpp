@@ -140,7 +140,7 @@ void GuestPool::give_back(std::unique_ptr<Guest> guest) {
 
 Answer GuestPool::play(const KernelImage& image, const scenario::Scenario& scenario,
                        const GuestOptions& options) {
-  const DiskSpec disk = {scenario.cache_bytes, scenario.cache_inodes};
+  const DiskSpec disk = {scenario.cache_bytes, scenario.cache_inodes, scenario.cache_block};
   std::unique_ptr<Guest> guest;
   if (!needs_fresh_kernel(scenario)) guest = take(image, disk, options);
   if (!guest) {

@@ -136,10 +136,10 @@ std::string mkfs_path() {
 }
 
 // The same disk from the same size, always.
-Status make_file_system(const std::string& mkfs, const std::string& path, uint64_t inodes) {
-  std::vector<std::string> arguments = {mkfs, "-q", "-F", "-b", "4096"};
-  if (inodes != 0)
-    for (const std::string& argument : {std::string("-N"), std::to_string(inodes)})
+Status make_file_system(const std::string& mkfs, const std::string& path, const DiskSpec& disk) {
+  std::vector<std::string> arguments = {mkfs, "-q", "-F", "-b", std::to_string(disk.block)};
+  if (disk.inodes != 0)
+    for (const std::string& argument : {std::string("-N"), std::to_string(disk.inodes)})
       arguments.push_back(argument);
   for (const char* argument : {"-U", kDiskUuid, "-E", kDiskOptions})
     arguments.emplace_back(argument);
@@ -266,7 +266,7 @@ Status GuestMachine::make_disk() const {
   const uint64_t bytes = std::max(spec_.disk.bytes, kMinDiskBytes);
   if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) < 0) return failed(path);
   close(fd);
-  return make_file_system(mkfs, path, spec_.disk.inodes);
+  return make_file_system(mkfs, path, spec_.disk);
 }
 
 Status GuestMachine::boot() {

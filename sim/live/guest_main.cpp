@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "sim/live/conductor.h"
+#include "sim/live/disk_calls.h"
 #include "sim/live/job.h"
 #include "sim/live/proc_state.h"
 #include "sim/scenario/loader.h"
@@ -68,7 +69,10 @@ Status with_disk(const GuestSetup& setup, Play play) {
   const std::string directory = setup.cache + "/c";
   if (mkdir(directory.c_str(), 0755) < 0) return failed(directory);
   if (!play(directory)) return Nothing{};  // what is stuck cannot be unmounted
-  // A scenario may have left it read-only.
+  // A scenario may have left it frozen, or read-only.
+  scenario::DiskCall thaw;
+  thaw.operation = scenario::DiskOperation::thaw;
+  change_disk(directory, thaw, {}, nullptr);
   mount(nullptr, setup.cache.c_str(), nullptr, MS_REMOUNT, nullptr);
   std::error_code error;
   fs::remove_all(directory, error);

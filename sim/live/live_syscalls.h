@@ -86,6 +86,7 @@ class LiveSyscalls final : public player::Syscalls {
   int64_t invalidate(int cookie, const player::ObjectUpdate& update, bool direct_write) override;
   int64_t resize(int cookie, uint64_t new_size) override;
   int64_t note_page_release(int cookie) override;
+  int64_t unload() override { return -EOPNOTSUPP; }
   int64_t begin_operation(int operation, int cookie, bool write) override;
   int64_t end_operation(int operation) override;
   int64_t prepare_read(player::Target target, uint64_t start, uint64_t length, int64_t i_size,

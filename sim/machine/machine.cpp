@@ -29,22 +29,33 @@ constexpr DiskShape kDiskShapes[] = {
     {512, 124725, 9174, 32768}, {1024, 249195, 17203, 65536}, {4096, 1011640, 56524, 262144},
 };
 
+// What mkfs.ext4 -b 1024 makes of the smallest, in units of 4096 bytes as well.
+constexpr DiskShape kSmallBlocks = {8, 1647, 143, 2048};
+
 constexpr uint64_t kInodesPerBlock = 16;
 
-StoreOptions store_options(const scenario::Scenario& scenario) {
+void take_shape(const DiskShape& shape, StoreOptions& options) {
+  options.bytes = shape.blocks * kPageSize;
+  options.reserved_blocks = shape.reserved;
+  options.inodes = shape.inodes;
+}
+
+StoreOptions store_options(const scenario::Scenario& scenario, Scheduler& scheduler) {
   const uint64_t total = scenario.cache_bytes / kPageSize;
   StoreOptions options;
+  options.on_misuse = [&scheduler](std::string_view text) {
+    scheduler.broken(ReportKind::use_after_free, text);
+  };
   // Another size: about what it would be.
   options.bytes = total / 100 * 95 * kPageSize;
   options.reserved_blocks = total / 100 * 7;
   options.inodes = std::max<uint64_t>(total / 4, 512);
   options.reserved_inodes = 10;
   for (const DiskShape& shape : kDiskShapes) {
-    if (shape.mebibytes << 20 != scenario.cache_bytes) continue;
-    options.bytes = shape.blocks * kPageSize;
-    options.reserved_blocks = shape.reserved;
-    options.inodes = shape.inodes;
+    if (shape.mebibytes << 20 == scenario.cache_bytes) take_shape(shape, options);
   }
+  options.block = scenario.cache_block;
+  if (scenario.cache_block != kPageSize) take_shape(kSmallBlocks, options);
   if (scenario.cache_inodes != 0) {
     // A larger or smaller inode table leaves less or more for everything else.
     options.bytes += options.inodes / kInodesPerBlock * kPageSize;
@@ -84,12 +95,11 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
       options_(options),
       strategy_(make_strategy(options)),
       scheduler_(strategy(), scheduler_options(options)),
-      store_(store_options(scenario)),
-      faulty_store_(store_),
+      store_(store_options(scenario, scheduler_)),
+      freezable_store_(scheduler_, store_),
+      faulty_store_(freezable_store_),
       log_(scheduler_, options.keep == player::Keep::records, options.history, options.on_trace),
-      kernel_(scheduler_,
-              scenario.model_only.empty() ? static_cast<BackingStore&>(store_) : faulty_store_,
-              log_, log_, profile),
+      kernel_(scheduler_, kernel_store(), log_, log_, profile),
       cache_directory_(store_.make_directory(kCacheDirectory)),
       children_(scenario.children.size()),
       netfs_(kernel_),
@@ -104,6 +114,13 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
   for (const scenario::Barrier& barrier : scenario.barriers) {
     barriers_.push_back({0, std::make_unique<WaitQueue>(scheduler_, barrier.name.c_str())});
   }
+}
+
+// The disk itself, unless the scenario does what it takes another for.
+BackingStore& Machine::kernel_store() {
+  if (!scenario_.model_only.empty()) return faulty_store_;
+  if (scenario_.freezes) return freezable_store_;
+  return store_;
 }
 
 void Machine::start_tasks() {

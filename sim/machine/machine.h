@@ -18,6 +18,7 @@
 #include "sim/player/player.h"
 #include "sim/scheduler/scheduler.h"
 #include "sim/store/faulty_store.h"
+#include "sim/store/freezable_store.h"
 #include "sim/store/memory_store.h"
 
 namespace coldread::sim {
@@ -82,6 +83,7 @@ class Machine {
   }
   static void play_task(void* played_task);
   static void power_off(void* machine);
+  BackingStore& kernel_store();
   void start_tasks();
   void task_ended(Process& process);
   void exit_process(Process& process);
@@ -101,6 +103,7 @@ class Machine {
   std::unique_ptr<SchedulingStrategy> strategy_;
   FiberScheduler scheduler_;
   MemoryStore store_;
+  FreezableStore freezable_store_;
   FaultyStore faulty_store_;
   EventLog log_;
   Kernel kernel_;

@@ -131,6 +131,21 @@ void ModelSyscalls::crash() {
 
 int64_t ModelSyscalls::disk(const std::string&, const scenario::DiskCall& call,
                             std::span<const std::byte> contents, nlohmann::json* entry) {
+  using scenario::DiskOperation;
+  FreezableStore& freezable = machine_.freezable_store_;
+  switch (call.operation) {
+    case DiskOperation::freeze:
+      return finish(freezable.freeze());
+    case DiskOperation::thaw:
+      return finish(freezable.thaw());
+    case DiskOperation::remount:
+      if (freezable.is_frozen()) return finish(-EBUSY);
+      break;
+    case DiskOperation::look:
+      break;
+    default:
+      freezable.want_write();
+  }
   return finish(change_disk(machine_.kernel_, machine_.store_, machine_.cache_directory_, call,
                             contents, entry));
 }

@@ -61,6 +61,10 @@ int64_t ModelSyscalls::note_page_release(int cookie) {
   return finish(machine_.netfs_.note_page_release(number(cookie)));
 }
 
+int64_t ModelSyscalls::unload() {
+  return finish(fscache_exit(machine_.kernel_));
+}
+
 int64_t ModelSyscalls::begin_operation(int operation, int cookie, bool write) {
   return finish(machine_.netfs_.begin_operation(number(operation), number(cookie), write));
 }

@@ -156,6 +156,8 @@ int64_t TaskPlayer::execute_netfs(const Step& step) {
       return syscalls_.resize(step.cookie, step.new_size.value_or(0));
     case Verb::note_page_release:
       return syscalls_.note_page_release(step.cookie);
+    case Verb::unload:
+      return syscalls_.unload();
     default:
       return execute_io(step);
   }

@@ -122,6 +122,8 @@ class Syscalls {
   virtual int64_t invalidate(int cookie, const ObjectUpdate& update, bool direct_write) = 0;
   virtual int64_t resize(int cookie, uint64_t new_size) = 0;
   virtual int64_t note_page_release(int cookie) = 0;
+  // Takes fscache's module out: -EBUSY. On the model alone; nothing of it may be called after.
+  virtual int64_t unload() = 0;
   // fscache_begin_read_operation() or _write_operation(), kept until fscache_end_operation().
   // -EEXIST: it has begun already.
   virtual int64_t begin_operation(int operation, int cookie, bool write) = 0;

@@ -31,6 +31,8 @@ enum class DiskOperation : uint8_t {
   look,     // changes nothing: says what is there
   fill,     // takes space away, or gives back what an earlier one took
   remount,  // the whole file system
+  freeze,   // of it all; nobody can write to it until thaw
+  thaw,
 };
 
 struct DiskCall {
@@ -43,7 +45,7 @@ struct DiskCall {
   std::optional<uint64_t> size;    // create: behind the contents, if any, a hole; truncate
   uint64_t offset = 0;             // write, punch_hole; bytes
   uint64_t length = 0;             // punch_hole
-  std::optional<uint64_t> blocks;  // fill: so many of 4096 bytes are left to be had (f_bavail)
+  std::optional<uint64_t> blocks;  // fill: so many are left to be had (f_bavail)
   std::optional<uint64_t> files;   // fill: so many inodes are left (f_ffree)
   bool read_only = false;          // remount
 };

@@ -21,6 +21,8 @@ constexpr size_t kMaxKey = 300;      // fscache refuses keys of more than 254 or
 constexpr size_t kMaxStory = 65536;
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kMaxBytesWithInodes = uint64_t{128} << 20;
+constexpr uint64_t kSmallBlock = 1024;
+constexpr uint64_t kBytesWithSmallBlocks = uint64_t{8} << 20;
 constexpr uint64_t kMinInodes = 512;  // a volume takes 257
 constexpr uint64_t kInodesPerBlock = 16;
 
@@ -170,6 +172,15 @@ void check_kills(const Scenario& scenario) {
                            scenario.processes[task.process] + "\""};
 }
 
+// What the step wants of the machine it is played on.
+void note_needs(const Step& step, Scenario& scenario) {
+  if (step.verb == Verb::fault)
+    scenario.model_only = "only the model's disk can be told which call goes wrong";
+  if (step.verb == Verb::unload)
+    scenario.model_only = "the kernels that are built have fscache in them, not as a module";
+  scenario.freezes |= step.verb == Verb::disk && step.disk.operation == DiskOperation::freeze;
+}
+
 void read_steps(Fields& fields, Scenario& scenario) {
   const std::vector<Node> task_nodes = read_tasks(fields.need("tasks"), scenario);
   Names names(scenario);
@@ -180,9 +191,7 @@ void read_steps(Fields& fields, Scenario& scenario) {
   check_names(scenario);
   check_kills(scenario);
   for (const TaskSpec& task : scenario.tasks)
-    for (const Step& step : task.steps)
-      if (step.verb == Verb::fault)
-        scenario.model_only = "only the model's disk can be told which call goes wrong";
+    for (const Step& step : task.steps) note_needs(step, scenario);
   resolve_operations(scenario, names);
   resolve_barriers(scenario, names);
   resolve_children(scenario, names);
@@ -200,6 +209,15 @@ uint64_t read_inodes(const Node& node, uint64_t cache_bytes) {
   if (inodes < kMinInodes || inodes % kInodesPerBlock != 0)
     node.fail("a multiple of 16 from 512 to one for every 4096 bytes");
   return inodes;
+}
+
+void read_block(const Node& node, Scenario& scenario) {
+  const uint64_t block = node.number(kPage);
+  if (block != kPage && block != kSmallBlock) node.fail("1024 or 4096");
+  if (block == kSmallBlock &&
+      (scenario.cache_bytes != kBytesWithSmallBlocks || scenario.cache_inodes != 0))
+    node.fail("blocks of 1024 bytes only where \"cache_bytes\" is 8388608, without \"cache_inodes\"");
+  scenario.cache_block = static_cast<uint32_t>(block);
 }
 
 Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& json,
@@ -225,6 +243,7 @@ Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& js
   }
   if (const auto inodes = fields.find("cache_inodes"))
     scenario.cache_inodes = read_inodes(*inodes, scenario.cache_bytes);
+  if (const auto block = fields.find("cache_block")) read_block(*block, scenario);
   if (const auto blobs = fields.find("blobs"))
     scenario.blobs = read_blobs(*blobs,
                                 {std::filesystem::path(name).parent_path(),

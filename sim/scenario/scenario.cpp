@@ -47,6 +47,7 @@ constexpr VerbName kVerbNames[] = {
     {Verb::invalidate, "invalidate"},
     {Verb::resize, "resize"},
     {Verb::note_page_release, "note_page_release"},
+    {Verb::unload, "unload"},
     {Verb::begin_operation, "begin_operation"},
     {Verb::end_operation, "end_operation"},
     {Verb::prepare_read, "prepare_read"},
@@ -87,7 +88,7 @@ const std::vector<std::string>& store_calls() {
   static const std::vector<std::string> kCalls = {
       "path_lookup", "lookup",   "mkdir",      "tmpfile",    "link",     "unlink",   "rename",
       "getattr",     "truncate", "punch_hole", "zero_range", "getxattr", "setxattr", "removexattr",
-      "seek",        "read",     "write",      "statfs",     "sync"};
+      "seek",        "read",     "write",      "statfs",     "sync",     "operations"};
   return kCalls;
 }
 

@@ -90,6 +90,7 @@ enum class Verb : uint8_t {
   invalidate,
   resize,
   note_page_release,
+  unload,
   begin_operation,
   end_operation,
   prepare_read,
@@ -235,6 +236,7 @@ struct Scenario {
   std::vector<std::string> kernels;            // the profiles it applies to, in the file's order
   uint64_t cache_bytes = uint64_t{512} << 20;  // size of the cache's filesystem
   uint64_t cache_inodes = 0;                   // of it; 0: as many as are usual for the size
+  uint32_t cache_block = 4096;                 // its blocks' size: 4096 or 1024
   std::vector<Blob> blobs;
   std::vector<Volume> volumes;
   std::vector<Cookie> cookies;
@@ -246,6 +248,7 @@ struct Scenario {
   int setup_turns = 0;
   // Not empty: why the scenario cannot be played here ("blob "image": no file ..."): a skip.
   std::string unavailable;
+  bool freezes = false;    // somebody freezes the cache's file system
   std::string model_only;  // not empty: why no real kernel can play it
   nlohmann::json expect;   // the final expectations, as written; null: none
   // Of all that decides what is played, hence not of titles, stories and expectations: 16 hex

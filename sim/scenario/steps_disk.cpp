@@ -15,7 +15,7 @@ constexpr const char* kObjectXattr = "user.CacheFiles.cache";
 // In the order of DiskOperation.
 const std::vector<std::string> kOperations = {
     "mkdir",   "create", "write", "truncate", "punch_hole",  "unlink", "rmdir", "rename", "link",
-    "symlink", "mkfifo", "chmod", "setxattr", "removexattr", "look",   "fill",  "remount"};
+    "symlink", "mkfifo", "chmod", "setxattr", "removexattr", "look",   "fill",  "remount", "freeze", "thaw"};
 
 bool is_below(const std::string& path) {
   if (path.empty() || path.back() == '/') return false;
@@ -111,6 +111,8 @@ void read_operation(Reader r, DiskCall& call) {
     case DiskOperation::unlink:
     case DiskOperation::rmdir:
     case DiskOperation::look:
+    case DiskOperation::freeze:
+    case DiskOperation::thaw:
       break;
   }
 }

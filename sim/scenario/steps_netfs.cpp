@@ -72,6 +72,8 @@ void read_note_page_release(Reader r) {
   r.read_cookie();
 }
 
+void read_unload(Reader) {}
+
 int operation_index(Reader r, const Node& node) {
   const std::string name = node.name();
   auto& operations = r.names.operations;
@@ -181,6 +183,7 @@ constexpr VerbReader kVerbs[] = {
     {Verb::invalidate, read_invalidate},
     {Verb::resize, read_resize},
     {Verb::note_page_release, read_note_page_release},
+    {Verb::unload, read_unload},
     {Verb::begin_operation, read_begin_operation},
     {Verb::end_operation, read_end_operation},
     {Verb::prepare_read, read_prepare_read},

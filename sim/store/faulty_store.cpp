@@ -123,6 +123,11 @@ ssize_t FaultyStore::write(InodeNumber inode, uint64_t offset, std::span<const s
   return store_.write(inode, offset, data.first(std::min(data.size(), static_cast<size_t>(limit))));
 }
 
+bool FaultyStore::can_read_and_write(InodeNumber inode) {
+  int error = 0;
+  return !fails("operations", &error) && store_.can_read_and_write(inode);
+}
+
 int FaultyStore::statfs(FilesystemStatistics* out) {
   int error = 0;
   return fails("statfs", &error) ? error : store_.statfs(out);

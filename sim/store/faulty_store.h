@@ -43,6 +43,9 @@ class FaultyStore final : public BackingStore {
   int sync() override;
 
   bool read_only() override { return store_.read_only(); }
+  void want_write() override { store_.want_write(); }
+  // The planned "operations": it has none.
+  bool can_read_and_write(InodeNumber inode) override;
   bool can_hold_cache(InodeNumber dir) override { return store_.can_hold_cache(dir); }
   int64_t max_file_size() override { return store_.max_file_size(); }
   void get(InodeNumber inode) override { store_.get(inode); }

@@ -49,6 +49,7 @@ MemoryStore::MemoryStore(StoreOptions options)
       total_inodes_(std::max<uint64_t>(options.inodes, 1)),
       free_inodes_(total_inodes_ - std::min(total_inodes_ - 1, options.reserved_inodes) - 1),
       reserved_blocks_(options.reserved_blocks),
+      block_(options.block),
       on_misuse_(std::move(options.on_misuse)) {
   inodes_.resize(kFirstInode);
   inodes_[kRoot] = std::make_unique<Inode>(kRoot, FileType::directory, 0755, pool_);
@@ -260,6 +261,7 @@ int MemoryStore::write_buffered(InodeNumber inode, uint64_t offset,
 }
 
 void MemoryStore::fill_blocks(uint64_t left) {
+  left /= kBlockSize / block_;
   pool_.give_blocks(std::exchange(filled_blocks_, 0));
   const uint64_t free = pool_.free_blocks();
   if (free <= left + reserved_blocks_) return;
@@ -284,10 +286,11 @@ int MemoryStore::chmod(InodeNumber inode, uint32_t mode) {
 }
 
 int MemoryStore::statfs(FilesystemStatistics* out) {
-  out->block_size = kBlockSize;
-  out->blocks = pool_.total_blocks();
+  const uint64_t unit = kBlockSize / block_;
+  out->block_size = block_;
+  out->blocks = pool_.total_blocks() * unit;
   const uint64_t free = pool_.free_blocks();
-  out->blocks_available = free > reserved_blocks_ ? free - reserved_blocks_ : 0;
+  out->blocks_available = (free > reserved_blocks_ ? free - reserved_blocks_ : 0) * unit;
   out->files = total_inodes_;
   out->files_free = free_inodes_;
   return 0;

@@ -1,6 +1,9 @@
 // The backing filesystem of a simulated run: ext4 with 4096-byte blocks on a disk with 512-byte
 // sectors, in memory.
 //
+// With smaller blocks it counts free space in these; data lies in units of 4096 bytes all the same,
+// and directories take that much.
+//
 // What it answers was asked of ext4 under Linux 6.1.192 and 6.12.117. It differs where nothing
 // above it looks: ".." of a removed directory resolves only while the parent lives; space is
 // counted in data blocks and one block for each directory, without reserves; a write that fails
@@ -26,6 +29,7 @@ namespace coldread::sim {
 
 struct StoreOptions {
   uint64_t bytes = uint64_t{512} << 20;  // of the disk, rounded down to blocks
+  uint32_t block = 4096;                 // bytes: f_bsize
   uint64_t inodes = 131072;              // the root included
   uint64_t reserved_inodes = 0;          // of these, never free (ext4's own, lost+found)
   uint64_t reserved_blocks = 0;          // free, but not available (f_bfree - f_bavail)
@@ -114,7 +118,8 @@ class MemoryStore final : public BackingStore {
   int chmod(InodeNumber inode, uint32_t mode);
   // Through the page cache, so without alignment: all of it, or -ENOSPC, -EISDIR, -EFBIG, -EINVAL.
   int write_buffered(InodeNumber inode, uint64_t offset, std::span<const std::byte> data);
-  // Takes as much away that only so much is left (f_bavail, f_ffree), or gives back what earlier
+  // Takes as much away that only so much is left (f_bavail, in its blocks and rounded down to 4096
+  // bytes, and f_ffree), or gives back what earlier
   // fills took. Less than that was there: nothing.
   void fill_blocks(uint64_t left);
   void fill_files(uint64_t left);
@@ -189,6 +194,7 @@ class MemoryStore final : public BackingStore {
   uint64_t total_inodes_;
   uint64_t free_inodes_;
   uint64_t reserved_blocks_;
+  uint32_t block_;
   uint64_t filled_blocks_ = 0;  // what fills took
   uint64_t filled_files_ = 0;
   std::function<void(std::string_view)> on_misuse_;

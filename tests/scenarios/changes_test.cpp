@@ -48,9 +48,8 @@ bool is_noticed(const ChangeInfo& info, const Profile& profile) {
   return !noticed_by(changed).empty() || (had && race_noticed(info, changed));
 }
 
-// A close in a window of three steps that no scenario hits; and one that other fixes hide in every
-// profile that has it: its bug is found in 6.8, which lacks them too.
-constexpr Change kNotShown[] = {Change::defer_anon_fd_install, Change::stop_requests_when_dropping};
+// Other fixes hide it in every profile that has it: its bug is found in 6.8, which lacks them too.
+constexpr Change kNotShown[] = {Change::stop_requests_when_dropping};
 
 // Of mounted images, which scenarios do not know: tests/fuse/mount/erofs_test.cpp shows them.
 constexpr Change kOfMounts[] = {Change::erofs_shared_domain, Change::erofs_domain_fsid_unique,

@@ -31,6 +31,15 @@ TEST(Profiles, DifferByTheirChanges) {
   EXPECT_FALSE(find_profile("rfc-v8")->has(Change::ondemand_read_in_prepare_read));
 }
 
+// What a later release brought and a still later one mended is not in kernels before it.
+TEST(Profiles, HaveWhatTheyDoNotNeedYet) {
+  EXPECT_TRUE(find_profile("5.19")->has(Change::create_tmpfile_double_fput));
+  EXPECT_FALSE(find_profile("6.1")->has(Change::create_tmpfile_double_fput));
+  EXPECT_TRUE(find_profile("6.1.192")->has(Change::create_tmpfile_double_fput));
+  for (const Profile& profile : profiles())
+    EXPECT_TRUE(profile.has(Change::cull_dentry_refcount)) << profile.name;
+}
+
 TEST(Profiles, WithAndWithoutLeaveTheOriginalAlone) {
   const Profile& profile = *find_profile("6.12.117");
   EXPECT_FALSE(profile.without(Change::cache_file_mode_0600).has(Change::cache_file_mode_0600));

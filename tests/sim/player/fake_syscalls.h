@@ -127,6 +127,7 @@ class FakeSyscalls : public Syscalls {
   int64_t note_page_release(int cookie) override {
     return called("note_page_release", {cookie}, 0);
   }
+  int64_t unload() override { return called("unload", {}, 0); }
   int64_t begin_operation(int operation, int cookie, bool write) override {
     return called("begin_operation", {operation, cookie, write}, 0);
   }

@@ -79,6 +79,7 @@ TEST(Player, EachVerbIsItsCall) {
        "update_cookie 1 aux 01 7"},
       {R"({"do": "update_cookie", "cookie": "c"})", "update_cookie 0"},
       {R"({"do": "note_page_release", "cookie": "c"})", "note_page_release 0"},
+      {R"({"do": "unload"})", "unload"},
       {R"({"do": "begin_operation", "cookie": "c", "as": "o"})", "begin_operation 0 0 0"},
       {R"({"do": "begin_operation", "cookie": "a", "for": "write", "as": "o"})",
        "begin_operation 0 1 1"},

@@ -100,5 +100,21 @@ TEST_F(StoreTest, FillingLeavesWhatWasAskedForAndCanBeUndone) {
   EXPECT_EQ(after.blocks_available, before.blocks_available) << "more than there is";
 }
 
+TEST(StoreWithSmallBlocks, CountsInThese) {
+  StoreOptions options;
+  options.bytes = uint64_t{1} << 20;
+  options.block = 1024;
+  options.reserved_blocks = 2;
+  MemoryStore store(options);
+  FilesystemStatistics statistics;
+  store.statfs(&statistics);
+  EXPECT_EQ(statistics.block_size, 1024u);
+  EXPECT_EQ(statistics.blocks, 1024u);
+  EXPECT_EQ(statistics.blocks_available, 1024u - 8u);
+  store.fill_blocks(30);
+  store.statfs(&statistics);
+  EXPECT_EQ(statistics.blocks_available, 28u);
+}
+
 }  // namespace
 }  // namespace coldread::sim
