@@ -134,8 +134,9 @@ bool cachefiles_set_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
   const VolumeHandle vcookie = volume->vcookie;
   std::array<std::byte, kVolumeHeader + 255> value{};
   if (vcookie->coherency_len > 0 && !k.profile.has(Change::volume_xattr_oob_write)) {
-    k.scheduler.broken(ReportKind::out_of_bounds,
-                       "a volume's coherency data is copied with the length of the whole attribute");
+    k.scheduler.broken(
+        ReportKind::out_of_bounds,
+        "a volume's coherency data is copied with the length of the whole attribute");
   }
   std::memcpy(value.data() + kVolumeHeader, vcookie->coherency.data(), vcookie->coherency_len);
   int ret = cachefiles_inject_write_error(k);

@@ -41,8 +41,8 @@ bool same_volume(Kernel& k, VolumeHandle a, VolumeHandle b) {
 // Before fscache_volume_collision_condition the outcome of the first wait was taken for its
 // opposite.
 void wait_on_volume_collision(Kernel& k, VolumeHandle candidate, uint32_t collidee) {
-  const bool is_free = candidate->flags.wait_on_bit_until(
-      FSCACHE_VOLUME_ACQUIRE_PENDING, k.scheduler.now() + kCollisionNotice);
+  const bool is_free = candidate->flags.wait_on_bit_until(FSCACHE_VOLUME_ACQUIRE_PENDING,
+                                                          k.scheduler.now() + kCollisionNotice);
   if (is_free == k.profile.has(Change::fscache_volume_collision_condition)) return;
   pr_err(k, "Potential volume collision new=%08x old=%08x", candidate->debug_id, collidee);
   k.fscache.stats.n_volumes_collision++;

@@ -27,8 +27,8 @@ struct Bug {
   std::vector<std::string> profiles;      // that have it, oldest first; none: see below
   // No profile has it: the one that shows it once the fix is taken out.
   std::string taken_out_of;
-  std::string scenario;                   // below the directory of scenarios
-  const ChangeInfo* fix = nullptr;        // null: unfixed
+  std::string scenario;             // below the directory of scenarios
+  const ChangeInfo* fix = nullptr;  // null: unfixed
 };
 
 // In the order in which they were fixed; the unfixed ones last.

@@ -20,7 +20,7 @@ namespace coldread::live {
 // An empty ext4 disk.
 struct DiskSpec {
   uint64_t bytes = 0;
-  uint64_t inodes = 0;  // 0: as many as mkfs.ext4 finds right
+  uint64_t inodes = 0;    // 0: as many as mkfs.ext4 finds right
   uint32_t block = 4096;  // bytes
   bool operator==(const DiskSpec&) const = default;
 };

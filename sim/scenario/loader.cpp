@@ -216,7 +216,8 @@ void read_block(const Node& node, Scenario& scenario) {
   if (block != kPage && block != kSmallBlock) node.fail("1024 or 4096");
   if (block == kSmallBlock &&
       (scenario.cache_bytes != kBytesWithSmallBlocks || scenario.cache_inodes != 0))
-    node.fail("blocks of 1024 bytes only where \"cache_bytes\" is 8388608, without \"cache_inodes\"");
+    node.fail(
+        "blocks of 1024 bytes only where \"cache_bytes\" is 8388608, without \"cache_inodes\"");
   scenario.cache_block = static_cast<uint32_t>(block);
 }
 

@@ -86,8 +86,8 @@ const char* verb_name(Verb verb) {
 
 const std::vector<std::string>& store_calls() {
   static const std::vector<std::string> kCalls = {
-      "path_lookup", "lookup",   "mkdir",      "tmpfile",    "link",     "unlink",   "rename",
-      "getattr",     "truncate", "punch_hole", "zero_range", "getxattr", "setxattr", "removexattr",
+      "path_lookup", "lookup",   "mkdir",      "tmpfile",    "link",     "unlink",    "rename",
+      "getattr",     "truncate", "punch_hole", "zero_range", "getxattr", "setxattr",  "removexattr",
       "seek",        "read",     "write",      "statfs",     "sync",     "operations"};
   return kCalls;
 }

@@ -14,8 +14,9 @@ constexpr const char* kObjectXattr = "user.CacheFiles.cache";
 
 // In the order of DiskOperation.
 const std::vector<std::string> kOperations = {
-    "mkdir",   "create", "write", "truncate", "punch_hole",  "unlink", "rmdir", "rename", "link",
-    "symlink", "mkfifo", "chmod", "setxattr", "removexattr", "look",   "fill",  "remount", "freeze", "thaw"};
+    "mkdir",  "create", "write",   "truncate", "punch_hole", "unlink",   "rmdir",
+    "rename", "link",   "symlink", "mkfifo",   "chmod",      "setxattr", "removexattr",
+    "look",   "fill",   "remount", "freeze",   "thaw"};
 
 bool is_below(const std::string& path) {
   if (path.empty() || path.back() == '/') return false;

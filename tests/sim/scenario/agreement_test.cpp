@@ -458,7 +458,7 @@ const Case kOnlyTheLoaderKnows[] = {
     {bad, kStep, R"({"do": "end_operation", "operation": "o"})"},
     {bad, kStep, R"({"do": "fault", "call": "sync", "short": 512})"},
     {bad, kStep, R"({"do": "fault", "call": "sync", "error": "ENONSENSE"})"},
-    {bad, "/cache_block", "1024"},  // the default size is not 8 MiB
+    {bad, "/cache_block", "1024"},   // the default size is not 8 MiB
     {bad, "/cache_inodes", "1024"},  // the default size is above 128 MiB
     {bad, kStep, R"({"do": "cache_read", "operation": "o", "length": 2})"},
     {bad, kStep, R"({"do": "barrier", "name": "x"})"},
