@@ -33,8 +33,11 @@ int ErofsOptions::add(const Profile& profile, const std::string& option) {
     devices.push_back(value);
   } else if (is_one_of(option, {"directio", "nodirectio"})) {
     return knows_files(profile) ? 0 : -EINVAL;
-  } else if (!is_one_of(option, {"ro", "rw", "user_xattr", "nouser_xattr", "acl", "noacl",
-                                 "cache_strategy=disabled", "cache_strategy=readahead",
+  } else if (is_one_of(option, {"user_xattr", "nouser_xattr"})) {
+    user_xattrs = option == "user_xattr";
+  } else if (is_one_of(option, {"acl", "noacl"})) {
+    access_lists = option == "acl";
+  } else if (!is_one_of(option, {"ro", "rw", "cache_strategy=disabled", "cache_strategy=readahead",
                                  "cache_strategy=readaround"})) {
     return -EINVAL;
   }
@@ -59,6 +62,8 @@ ErofsMount::ErofsMount(Host& host, Kernel& kernel, ErofsBlobs& blobs, Session::S
 int ErofsMount::mount(const ErofsOptions& options, const std::string& name, const Attach& attach,
                       std::function<void()> on_end) {
   name_ = name;
+  options_ = options;
+  if (options.access_lists) session_.enforce_access_lists();
   if (const int error = blobs_.register_fs(options.fsid, options.domain_id, &registration_);
       error != 0)
     return error;

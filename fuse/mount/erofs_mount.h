@@ -23,6 +23,8 @@ struct ErofsOptions {
   std::string fsid;
   std::string domain_id;
   std::vector<std::string> devices;
+  bool user_xattrs = true;   // "user.*" can be read
+  bool access_lists = true;  // and count
 
   // One of them: "fsid=a", "acl". 0 or -EINVAL: the profile's EROFS does not know it.
   int add(const Profile& profile, const std::string& option);
@@ -52,6 +54,7 @@ class ErofsMount final : private erofs::Source, public std::enable_shared_from_t
   void disconnect() { session_.close(); }
 
   const std::string& name() const { return name_; }
+  const ErofsOptions& options() const { return options_; }
   Kernel& kernel() const { return kernel_; }
   erofs::Image& image() { return *image_; }
   NodeTable& nodes() { return nodes_; }
@@ -76,6 +79,7 @@ class ErofsMount final : private erofs::Source, public std::enable_shared_from_t
   Session session_;
   WaitQueue pages_;
   std::string name_;
+  ErofsOptions options_;
   ErofsRegistration registration_;
   std::vector<ErofsBlob*> devices_;
   std::unique_ptr<erofs::Image> image_;

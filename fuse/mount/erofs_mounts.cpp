@@ -2,6 +2,7 @@
 
 #include <linux/fuse.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -56,7 +57,9 @@ int attach_for(pid_t writer, Session& session, const Wanted& wanted,
     return mount.get() < 0 ? mount.get() : attach_where(writer, mount.get(), mountpoint);
   }
   SessionOptions session_options;
-  session_options.options = "fsname=none,subtype=erofs,ro" + wanted.flags;
+  // libfuse would add nosuid and nodev, which fusermount3 insists on for others than root.
+  const std::string all = geteuid() == 0 ? ",suid,dev" : "";
+  session_options.options = "fsname=none,subtype=erofs,ro" + all + wanted.flags;
   return session.mount(mountpoint, session_options) ? 0 : -EPERM;
 }
 

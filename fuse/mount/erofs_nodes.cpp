@@ -3,9 +3,11 @@
 // An image never changes, so the kernel may keep whatever it was told; what is read goes through
 // its page cache, which asks in the windows in which it would ask EROFS.
 #include <linux/fuse.h>
+#include <linux/xattr.h>
 
 #include <cerrno>
 
+#include "fuse/host/caller.h"
 #include "fuse/mount/erofs_mount.h"
 #include "kernelmodel/kernel/kernel.h"
 
@@ -19,6 +21,10 @@ uint64_t decode_dev(uint32_t device) {
   const uint64_t major = (device & 0xfff00) >> 8;
   const uint64_t minor = (device & 0xff) | ((device >> 12) & 0xfff00);
   return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~uint64_t{0xff}) << 12;
+}
+
+bool is_below(const std::string& name, const char* prefix) {
+  return name.rfind(prefix, 0) == 0;
 }
 
 class ErofsNode final : public Node {
@@ -116,6 +122,10 @@ class ErofsNode final : public Node {
   }
 
   void getxattr(Request& request) override {
+    if (!may_be_read(request.name)) {
+      request.error(EOPNOTSUPP);
+      return;
+    }
     std::string value;
     const int error = mount_.image().get_xattr(*erofs_inode_, request.name, &value);
     if (error != 0)
@@ -131,7 +141,11 @@ class ErofsNode final : public Node {
       return;
     }
     std::string all;
-    for (const std::string& name : names) all.append(name).push_back('\0');
+    for (const std::string& name : names) {
+      const bool listed = may_be_read(name) &&
+                          (!is_below(name, XATTR_TRUSTED_PREFIX) || has_sys_admin(request.pid));
+      if (listed) all.append(name).push_back('\0');
+    }
     request.attribute(all);
   }
 
@@ -152,6 +166,13 @@ class ErofsNode final : public Node {
   void fsync(Request& request) override { request.error(EINVAL); }
 
  private:
+  // As far as the mount's options go; who asks is the VFS' matter.
+  bool may_be_read(const std::string& name) const {
+    if (is_below(name, XATTR_USER_PREFIX)) return mount_.options().user_xattrs;
+    if (is_below(name, "system.posix_acl_")) return mount_.options().access_lists;
+    return true;
+  }
+
   void forgotten() override {
     if (inode == FUSE_ROOT_ID) return;
     mount_.forget(erofs_inode_->nid);

@@ -65,7 +65,9 @@ struct Operations {
   }
 
   static void init(void* userdata, fuse_conn_info* connection) {
-    static_cast<Session*>(userdata)->answers_init_ = true;  // as soon as this returns
+    auto& session = *static_cast<Session*>(userdata);
+    session.answers_init_ = true;  // as soon as this returns
+    if (session.access_lists_) connection->want |= connection->capable & FUSE_CAP_POSIX_ACL;
     // Reads of different files would wait for each other, and killed readers send no INTERRUPT.
     connection->want &= ~static_cast<unsigned>(FUSE_CAP_ASYNC_READ);
     // What has been read stays read: files change only when their cookies do.

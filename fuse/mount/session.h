@@ -41,6 +41,9 @@ class Session {
   // begin().
   int connect();
 
+  // Before either: files' access lists decide who may do what, besides their permission bits.
+  void enforce_access_lists() { access_lists_ = true; }
+
   // From now on requests are read. `on_end` is called on the host's thread when somebody has
   // unmounted the file system.
   void begin(std::function<void()> on_end);
@@ -74,7 +77,8 @@ class Session {
   fuse_session* session_ = nullptr;
   fuse_buf buffer_{};
   BufferPool pool_;
-  int fd_ = -1;                // while requests are read
+  int fd_ = -1;  // while requests are read
+  bool access_lists_ = false;
   bool answers_init_ = false;  // the next answer is the one to INIT
 
   friend struct Operations;

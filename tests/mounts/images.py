@@ -54,27 +54,61 @@ def inode(image, nid):
     return after, layout >> 1 & 7, mode, size, where
 
 
-def entries(image, nid):
-    """Name -> nid, of a directory that fits a block."""
+def contents(image, nid):
+    """Of a directory: whole blocks, then a tail that may be behind the inode."""
     after, layout, _, size, where = inode(image, nid)
-    data = image[after:after + size] if layout == 2 else image[where * BLOCK:where * BLOCK + size]
-    count = struct.unpack_from("<H", data, 8)[0] // 12
-    found = [struct.unpack_from("<QHBB", data, number * 12) for number in range(count)]
-    ends = [entry[1] for entry in found[1:]] + [len(data)]
-    return {bytes(data[entry[1]:end]).rstrip(b"\0"): entry[0] for entry, end in zip(found, ends)}
+    whole = size - size % BLOCK if layout == 2 else size
+    return image[where * BLOCK:where * BLOCK + whole] + image[after:after + size - whole]
+
+
+def entries(image, nid):
+    """Name -> nid, of a directory."""
+    result = {}
+    data = contents(image, nid)
+    for start in range(0, len(data), BLOCK):
+        block = data[start:start + BLOCK]
+        count = struct.unpack_from("<H", block, 8)[0] // 12
+        found = [struct.unpack_from("<QHBB", block, number * 12) for number in range(count)]
+        ends = [entry[1] for entry in found[1:]] + [len(block)]
+        result |= {bytes(block[entry[1]:end]).rstrip(b"\0"): entry[0]
+                   for entry, end in zip(found, ends)}
+    return result
+
+
+def root_of(image):
+    return struct.unpack_from("<H", image, 1024 + 14)[0]
+
+
+def inodes(image):
+    """All of them, once each."""
+    found, left = set(), [root_of(image)]
+    while left:
+        nid = left.pop()
+        if nid in found:
+            continue
+        found.add(nid)
+        if inode(image, nid)[2] & 0o170000 == 0o040000:
+            left += entries(image, nid).values()
+    return sorted(found)
+
+
+def chunks_of(image, nid):
+    """(number, offset of its index) of the chunks of a regular file; none of others."""
+    after, layout, mode, size, chunk_format = inode(image, nid)
+    if mode & 0o170000 != 0o100000 or layout != 4:
+        return []
+    assert chunk_format & 0x20, "chunk indexes"
+    chunk_bits = 12 + (chunk_format & 0x1F)
+    count = (size + (1 << chunk_bits) - 1) >> chunk_bits
+    return [(number, (after + 7) // 8 * 8 + number * 8) for number in range(count)]
 
 
 def chunks(image):
     """(file's name, number, offset of its index) of all chunks of the large files."""
-    root = struct.unpack_from("<H", image, 1024 + 14)[0]
-    for name, nid in entries(image, root).items():
-        after, layout, mode, size, chunk_format = inode(image, nid)
-        if name not in FILES or mode & 0o170000 != 0o100000:
-            continue
-        assert layout == 4 and chunk_format & 0x20, "chunk indexes"
-        chunk_bits = 12 + (chunk_format & 0x1F)
-        for number in range((size + (1 << chunk_bits) - 1) >> chunk_bits):
-            yield name, number, (after + 7) // 8 * 8 + number * 8
+    for name, nid in entries(image, root_of(image)).items():
+        if name in FILES:
+            for number, at in chunks_of(image, nid):
+                yield name, number, at
 
 
 def without_checksum(image):
@@ -83,16 +117,47 @@ def without_checksum(image):
     return image
 
 
+def with_devices(image, count):
+    """The device table, which has one, with so many; it moves behind the rest."""
+    slot = struct.unpack_from("<H", image, 1024 + 88)[0] * 128
+    table = bytes(image[slot:slot + 128]) * count
+    struct.pack_into("<HH", image, 1024 + 86, count, len(image) // 128)
+    return bytes(image) + table.ljust(-(-len(table) // BLOCK) * BLOCK, b"\0")
+
+
 def spread(image):
     """Moves every other chunk of large files to a second device, which has the same layout."""
     image = without_checksum(image)
     for _, number, at in chunks(image):
         if number % 2:
             struct.pack_into("<H", image, at + 2, 2)
-    slot = struct.unpack_from("<H", image, 1024 + 88)[0] * 128
-    table = bytes(image[slot:slot + 128]) * 2
-    struct.pack_into("<HH", image, 1024 + 86, 2, len(image) // 128)
-    return bytes(image) + table.ljust(BLOCK, b"\0")
+    return with_devices(image, 2)
+
+
+def cut(image, blocks):
+    """All data, which is in one device, in as many as it takes, of so many blocks each."""
+    image = without_checksum(image)
+    last = 1
+    for nid in inodes(image):
+        for _, at in chunks_of(image, nid):
+            address = struct.unpack_from("<I", image, at + 4)[0]
+            if address != 0xFFFFFFFF:
+                device = address // blocks + 1
+                struct.pack_into("<HHI", image, at, 0, device, address % blocks)
+                last = max(last, device)
+    return with_devices(image, last)
+
+
+def cut_files(image, data, count, chunk):
+    """An image's file and its data's, which is cut into blob1, blob2, ... beside it."""
+    blocks = -(-data.stat().st_size // BLOCK // count)
+    image.write_bytes(cut(image.read_bytes(), blocks))
+    with open(data, "rb") as file:
+        for number in range(count):
+            # The last chunk may go on behind the cut.
+            file.seek(number * blocks * BLOCK)
+            (data.parent / f"blob{number + 1}").write_bytes(file.read(blocks * BLOCK + chunk))
+    data.unlink()
 
 
 def punched(image):

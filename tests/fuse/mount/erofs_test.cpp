@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 
 #include <set>
@@ -173,6 +174,23 @@ TEST_F(ErofsTest, GivesTheTree) {
   EXPECT_EQ(open((where("image") + "/small").c_str(), O_RDWR), -1);
   EXPECT_EQ(errno, EROFS);
   EXPECT_EQ(unmount(), 0);
+}
+
+// Programs of a container may be set-user-ID, and devices work, unless that is not wanted.
+TEST_F(ErofsTest, IsMountedAsOneAsked) {
+  if (geteuid() != 0) GTEST_SKIP() << "others than root get nosuid and nodev from fusermount3";
+  constexpr unsigned long kAll = ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC;
+  serve({{"img", image_}});
+  for (const auto& [options, flags] :
+       std::map<std::string, unsigned long>{{"", ST_RDONLY},
+                                            {",nosuid,noexec", ST_RDONLY | ST_NOSUID | ST_NOEXEC},
+                                            {",nodev", ST_RDONLY | ST_NODEV}}) {
+    ASSERT_EQ(mount("fsid=img" + options), 0);
+    struct statvfs found = {};
+    EXPECT_EQ(statvfs(where("image").c_str(), &found), 0);
+    EXPECT_EQ(found.f_flag & kAll, flags) << options;
+    EXPECT_EQ(unmount(), 0);
+  }
 }
 
 // What is asked for: the first block, the root, and then what is looked at, once.
