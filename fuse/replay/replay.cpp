@@ -145,7 +145,7 @@ bool Replay::begin(const Json& line, const std::string& kind) {
   } else if (kind == "report") {
     host_.post(server_.reporting(std::make_shared<std::string>()));
   } else if (kind == "redirect opens") {
-    host_.post(device_.redirecting_opens(nullptr));
+    host_.post(device_.supervising({}));
   } else if (kind == "stop") {
     look_who_waits();
     host_.post(server_.shutting_down());

@@ -1,8 +1,9 @@
 // What the supervisor needs of the server whose device it shows to programs.
 //
-// The server answers held calls through fuse/supervisor/held_call.h. Thread rules: everything is
-// called on the supervisor's own thread, which stands still meanwhile; read() and call() return at
-// once and the call is answered later, from any thread. Lifetime: outlives the Supervisor.
+// The server answers held calls through fuse/supervisor/held_call.h. Thread rules: kind_of() from
+// any thread; read() and call() from the one that receives, which may be the server's own: they
+// return at once and the call is answered later, from any thread. Lifetime: outlives the
+// Supervisor.
 #pragma once
 
 #include <memory>

@@ -37,15 +37,22 @@ Listener::~Listener() {
   close(fd_);
 }
 
-Listener::Received Listener::receive(int stop, seccomp_notif* call) const {
-  pollfd waited[] = {{fd_, POLLIN, 0}, {stop, POLLIN, 0}};
-  if (poll(waited, 2, -1) < 0) return Received::nothing;
-  if (waited[1].revents != 0) return Received::ended;
-  if ((waited[0].revents & POLLIN) == 0) return Received::ended;
+// Where there is no call an older kernel's RECV would wait for one, even if there never will be.
+Listener::Received Listener::receive(seccomp_notif* call) const {
+  pollfd waited{fd_, POLLIN, 0};
+  if (poll(&waited, 1, 0) <= 0) return Received::nothing;
+  if ((waited.revents & POLLIN) == 0) return Received::ended;
   Roomy<seccomp_notif> received;
   if (ioctl(fd_, SECCOMP_IOCTL_NOTIF_RECV, &received) < 0) return Received::nothing;
   *call = received.known;
   return Received::call;
+}
+
+bool Listener::wait(int stop) const {
+  pollfd waited[] = {{fd_, POLLIN, 0}, {stop, POLLIN, 0}};
+  while (poll(waited, 2, -1) < 0) {
+  }
+  return waited[1].revents == 0;
 }
 
 bool Listener::still_held(uint64_t id) const {

@@ -1,9 +1,9 @@
 // The listener of a seccomp filter (SECCOMP_RET_USER_NOTIF): system calls come in, each held until
 // it is answered.
 //
-// Threads: one receives; everything else may be called from any thread. Lifetime: whoever has a
-// call to answer keeps a reference; when the last is gone, calls that are still held fail with
-// ENOSYS, as do all that would come.
+// Threads: one at a time receives; everything else may be called from any thread. Lifetime: whoever
+// has a call to answer keeps a reference; when the last is gone, calls that are still held fail
+// with ENOSYS, as do all that would come.
 #pragma once
 
 #include <linux/seccomp.h>
@@ -24,10 +24,12 @@ class Listener {
 
   enum class Received {
     call,
-    nothing,  // its thread was killed meanwhile
-    ended,    // nobody has the filter any more, or `stop` became readable
+    nothing,  // there is none, or its thread was killed meanwhile
+    ended,    // nobody has the filter any more
   };
-  Received receive(int stop, seccomp_notif* call) const;
+  Received receive(seccomp_notif* call) const;  // does not wait
+  // Waits for a call, the filter's end, or `stop` to become readable: then it is false.
+  bool wait(int stop) const;
 
   int fd() const { return fd_; }
 

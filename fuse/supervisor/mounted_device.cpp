@@ -107,7 +107,11 @@ void MountedDevice::call(std::shared_ptr<HeldFileCall> call) {
             const auto on_file = [&asked](Kernel& k, FileHandle file) {
               return result_of(k, file, asked);
             };
-            answer(*call, number, server_.device().on_file(asked.file.inode, on_file));
+            const int64_t result = server_.device().on_file(asked.file.inode, on_file);
+            // Readers that it woke are answered first: on one core the next read has come when the
+            // daemon polls again, which then need not sleep.
+            server_.host().scheduler().yield();
+            answer(*call, number, result);
           },
           "daemon", static_cast<uint32_t>(call->thread())};
   if (server_.host().tape().on()) {
@@ -123,12 +127,20 @@ void MountedDevice::call(std::shared_ptr<HeldFileCall> call) {
   server_.host().post(std::move(job));
 }
 
-Job MountedDevice::redirecting_opens(std::function<bool(uint32_t thread)> how) {
-  const auto redirect = [&host = server_.host(), how = std::move(how)](uint32_t thread) {
+Job MountedDevice::supervising(Supervision supervision) {
+  Host& host = server_.host();
+  const auto redirect = [&host, how = std::move(supervision.redirect)](uint32_t thread) {
     const auto on_helper = [&] { return offload(host.errands(), [&] { return how(thread); }); };
     return host.tape().ask("redirect", on_helper, thread);
   };
-  Job job{[this, redirect] { server_.device().redirect_opens(redirect); }};
+  const auto receive = [&host, listener = supervision.listener,
+                        receive = std::move(supervision.receive)] {
+    if (!receive()) host.unwatch(listener);
+  };
+  Job job{[this, &host, redirect, listener = supervision.listener, receive] {
+    server_.device().redirect_opens(redirect);
+    if (listener >= 0) host.watch(listener, receive);
+  }};
   job.record = members_of({{"in", "redirect opens"}});
   return job;
 }

@@ -28,9 +28,17 @@ class MountedDevice final : public DeviceService {
   void read(std::shared_ptr<HeldRead> call) override;
   void call(std::shared_ptr<HeldFileCall> call) override;
 
-  // A job for the host: from now on clients of the mount that wait in a read of an OPEN are
-  // redirected by `how`, on a helper thread, as Device::redirect_opens() has it.
-  Job redirecting_opens(std::function<bool(uint32_t thread)> how);
+  // What the host does for a supervisor, which lives until the host has stopped.
+  struct Supervision {
+    // Clients of the mount that wait in a read of an OPEN are redirected by this, on a helper
+    // thread, as Device::redirect_opens() has it.
+    std::function<bool(uint32_t thread)> redirect;
+    // Called on the host's thread whenever `listener` is readable, until it returns false.
+    int listener = -1;
+    std::function<bool()> receive;
+  };
+  // A job for the host, which begins with it.
+  Job supervising(Supervision supervision);
 
  private:
   void answer(HeldCall& call, uint64_t number, int64_t result);

@@ -79,7 +79,8 @@ int opinion_on_flags(const OpenCall& wanted) {
 }
 
 // Calls on descriptors are handed on. What names files reads the program's memory, and waits for
-// daemons.
+// daemons; our own copy of a descriptor may be the last when it is closed, of which older kernels
+// tell the server and wait.
 bool may_wait(const seccomp_notif& call) {
   switch (call.data.nr) {
     case SYS_read:
@@ -87,12 +88,6 @@ bool may_wait(const seccomp_notif& call) {
     case SYS_lseek:
     case SYS_write:
     case SYS_pwrite64:
-    case SYS_dup:
-#ifdef SYS_dup2
-    case SYS_dup2:
-#endif
-    case SYS_dup3:
-    case SYS_fcntl:
       return false;
     default:
       return true;
@@ -151,59 +146,81 @@ Supervisor::Supervisor(int listener, WatchedRange range, DeviceService& service,
       service_(service),
       mounts_(mounts != nullptr ? std::make_unique<MountCalls>(listener_, *mounts) : nullptr),
       stop_(eventfd(0, EFD_CLOEXEC)),
-      redirections_(range.stand_in()) {
-  const std::lock_guard turn(turn_);  // until the first is in threads_ it starts no other
-  threads_.emplace_back([this] { receive_in_turns(); });
-}
+      redirections_(range.stand_in()) {}
 
 Supervisor::~Supervisor() {
   eventfd_write(stop_, 1);
-  std::vector<std::thread> threads;
+  if (receiver_.joinable()) receiver_.join();
   {
-    const std::lock_guard turn(turn_);  // whose turn comes next ends
+    const std::lock_guard guard(lock_);
     ending_ = true;
-    threads.swap(threads_);
   }
-  for (std::thread& thread : threads) thread.join();
+  arrived_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
   close(stop_);
 }
 
-void Supervisor::receive_in_turns() {
-  std::unique_lock turn(turn_);
-  while (true) {
-    seccomp_notif call{};
-    const Listener::Received received = listener_->receive(stop_, &call);
-    if (received == Listener::Received::ended) return;
-    if (received != Listener::Received::call) continue;
-    if (!may_wait(call)) {
+void Supervisor::receive_alone() {
+  const std::lock_guard guard(lock_);
+  if (receiver_.joinable()) return;
+  receiver_ = std::thread([this] {
+    while (listener_->wait(stop_) && receive()) {
+    }
+  });
+}
+
+bool Supervisor::receive() {
+  seccomp_notif call{};
+  const Listener::Received received = listener_->receive(&call);
+  if (received == Listener::Received::call) {
+    if (may_wait(call))
+      hand_over(call);
+    else
       handle(call);
-      continue;
+  }
+  return received != Listener::Received::ended;
+}
+
+void Supervisor::hand_over(const seccomp_notif& call) {
+  {
+    const std::lock_guard guard(lock_);
+    if (calls_.size() < idle_ || start_worker()) {
+      calls_.push_back(call);
+      arrived_.notify_one();
+      return;
     }
-    if (!somebody_else_receives()) {
-      listener_->let_through(call.id);
-      continue;
-    }
-    turn.unlock();
+  }
+  listener_->let_through(call.id);
+}
+
+// False: there are as many as there may be.
+bool Supervisor::start_worker() {
+  if (workers_.size() >= kMostThreads) return false;
+  try {
+    workers_.emplace_back([this] { work(); });
+    idle_++;
+    return true;
+  } catch (const std::system_error&) {  // the machine's limit
+    return false;
+  }
+}
+
+void Supervisor::work() {
+  std::unique_lock guard(lock_);
+  while (true) {
+    arrived_.wait(guard, [this] { return ending_ || !calls_.empty(); });
+    if (calls_.empty()) return;
+    const seccomp_notif call = calls_.front();
+    calls_.pop_front();
+    idle_--;
+    guard.unlock();
     try {
       handle(call);
     } catch (const std::system_error&) {  // it takes more threads than there may be
       listener_->answer(call.id, -EAGAIN);
     }
-    waiting_++;
-    turn.lock();
-    waiting_--;
-  }
-}
-
-// False: there are as many threads as there may be, and each is busy.
-bool Supervisor::somebody_else_receives() {
-  if (waiting_ > 0) return true;
-  if (ending_ || threads_.size() >= kMostThreads) return false;
-  try {
-    threads_.emplace_back([this] { receive_in_turns(); });
-    return true;
-  } catch (const std::system_error&) {  // the machine's limit
-    return false;
+    guard.lock();
+    idle_++;
   }
 }
 
@@ -256,8 +273,10 @@ void Supervisor::open_device(const seccomp_notif& call, uint64_t flags) {
   const auto mode = static_cast<int>(flags & (O_ACCMODE | O_NONBLOCK));
   const int number = free_number(thread_of(call), 0);
   // Our own descriptor is closed by then: were it open when the program goes on, its close() would
-  // not be the last. Nor must another open find the device busy with one whose program is dead.
+  // not be the last. Nor must another open find the device busy with one whose program is dead, nor
+  // with a copy that was being made for such a program.
   const std::lock_guard one_at_a_time(opening_);
+  { const std::lock_guard copies_are_made(copying_); }
   listener_->answer(call.id, listener_->add_opened(call.id, service_.device_path(), mode,
                                                    place(number), (flags & O_CLOEXEC) != 0));
 }
@@ -296,6 +315,7 @@ void Supervisor::duplicate(const seccomp_notif& call) {
       kind_of(thread_of(call), fd) != DeviceService::Kind::device) {
     return listener_->let_through(call.id);
   }
+  const std::lock_guard one_at_a_time(copying_);
   const int copy = copy_descriptor(thread_of(call), fd);
   if (copy < 0) return listener_->let_through(call.id);
   listener_->answer(call.id, give(call, copy, number, wanted.close_on_exec));

@@ -12,8 +12,10 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "fuse/host/own_descriptor.h"
@@ -79,7 +81,18 @@ class Stopper {
     thread_ = std::thread([this, &server] {
       asked_.get_future().wait();
       server.stop();
+      const std::lock_guard guard(lock_);
+      stopped_ = true;
+      if (afterwards_) afterwards_();
     });
+  }
+  // Called when it has stopped, which may be now. Once.
+  void afterwards(std::function<void()> call) {
+    const std::lock_guard guard(lock_);
+    if (stopped_)
+      call();
+    else
+      afterwards_ = std::move(call);
   }
   // From any thread.
   void ask() {
@@ -95,6 +108,9 @@ class Stopper {
   std::promise<void> asked_;
   std::atomic<bool> was_asked_{false};
   std::thread thread_;
+  std::mutex lock_;  // of what follows
+  bool stopped_ = false;
+  std::function<void()> afterwards_;
 };
 
 fuse::WatchedRange range_of_this_machine() {
@@ -140,8 +156,12 @@ int supervise(const ExecRequest& request, fuse::Server& server, const std::strin
     fmt::print(stderr, "coldread exec: {}: {}\n", request.words[0], std::strerror(error));
   }
   fuse::Supervisor supervisor(command->listener(), range, service, &images);
-  server.host().call(
-      service.redirecting_opens([&](uint32_t thread) { return redirect(supervisor, thread); }));
+  server.host().call(service.supervising({
+      .redirect = [&](uint32_t thread) { return redirect(supervisor, thread); },
+      .listener = supervisor.listener(),
+      .receive = [&] { return supervisor.receive(); },
+  }));
+  stopper.afterwards([&] { supervisor.receive_alone(); });
   const int status = command->wait(signals, [&server] { print_report(server); });
   stopper.stop();  // before the supervisor ends: a fiber may be about to redirect
   if (server.broken().empty()) return status;

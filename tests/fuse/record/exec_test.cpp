@@ -1,6 +1,7 @@
 // `coldread exec --record` with a reference daemon, and `coldread run` of what it wrote.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,12 @@ using cli::CommandResult;
 using testing::HasSubstr;
 
 class RecordedExec : public cli::CommandTest {};
+
+// What a recording has from its last line with `from` in it to the next with `to`.
+std::string lines_between(const std::string& recording, const char* from, const char* to) {
+  const size_t begin = std::min(recording.rfind(from), recording.size());
+  return recording.substr(begin, std::min(recording.find(to, begin), recording.size()) - begin);
+}
 
 TEST_F(RecordedExec, AnUnmodifiedDaemon) {
   const auto machine = nlohmann::json::parse(run({"doctor", "--format", "json"}).out);
@@ -34,6 +41,9 @@ TEST_F(RecordedExec, AnUnmodifiedDaemon) {
   const CommandResult served =
       run({"exec", "--record", "recording", "--", "timeout", "60", "bash", "script"});
   EXPECT_EQ(served.exit_code, 0) << served.out << served.err;
+  // READ_COMPLETE: the reader goes on before the daemon does.
+  EXPECT_THAT(lines_between(read("recording"), R"("in":"file call")", R"("out":"answer","held")"),
+              HasSubstr(R"("contents")"));
 
   const CommandResult replayed = run({"run", "recording", "-v", "--trace", "first"});
   EXPECT_EQ(replayed.exit_code, 0) << replayed.out << replayed.err;

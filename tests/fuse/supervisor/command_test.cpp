@@ -46,7 +46,8 @@ class Direct : public Supervised {
     return Command::start(words, *filter, signals_);
   }
   int wait(const Command& command) {
-    const Supervisor supervisor(command.listener(), range_, *service_);
+    Supervisor supervisor(command.listener(), range_, *service_);
+    supervisor.receive_alone();
     return command.wait(signals_);
   }
   KeptSignals signals_;

@@ -166,8 +166,10 @@ TEST_F(Exec, WhenSomebodyUnmountsItEverybodyGetsErrors) {
       " cache blobs > log 2>&1 & D=$!; await ready log\n"
       "mkdir $M/volumes/v; kill -STOP $D; (timeout 20 cat $M/volumes/v/large; echo cat $?) & C=$!\n"
       "for i in $(seq 500); do grep -q OPEN $M/requests && break; sleep 0.02; done\n"
-      "umount -f $M; wait $C; kill -CONT $D; wait $D; echo daemon $?; echo $M > mounted\n");
+      "umount -f $M; wait $C; kill -CONT $D; wait $D; echo daemon $?; echo $M > mounted\n"
+      "exec 5<>mounted && echo other files open\n");  // which somebody still has to allow
   EXPECT_THAT(result.out, HasSubstr("cat 1\ndaemon "));
+  EXPECT_THAT(result.out, HasSubstr("other files open\n"));
   EXPECT_THAT(result.err, HasSubstr("the mount is gone"));
   const std::string mounted = read("mounted");
   EXPECT_FALSE(std::filesystem::exists(mounted.substr(0, mounted.find('\n')))) << mounted;

@@ -155,6 +155,7 @@ ProgramResult Supervised::run(const std::vector<std::string>& words, bool watch_
   if (!command) return {-1, command.error()};
   {
     Supervisor supervisor(command->listener(), range, *service_);
+    supervisor.receive_alone();
     if (while_running_) while_running_(supervisor, command->pid());
     result.status = command->wait(signals);
   }
