@@ -306,9 +306,20 @@ void traced() {
 
 // --- with the device ----------------------------------------------------------------------------
 
+// The server hears of the last close by whoever had the device before in its own time.
+int open_device() {
+  int fd = -1;
+  for (int tries = 0; tries < 500; tries++) {
+    fd = open(kDevice, O_RDWR);
+    if (fd >= 0 || errno != EBUSY) break;
+    usleep(10'000);
+  }
+  return fd;
+}
+
 int own_device() {
   static const int device = [] {
-    const int fd = open(kDevice, O_RDWR);
+    const int fd = open_device();
     const std::string directory = "dir " + place + "/cache";
     if (fd < 0 || write(fd, directory.data(), directory.size()) < 0 ||
         write(fd, "bind ondemand", 13) < 0)
