@@ -79,14 +79,15 @@ def judge(results, known):
 
 
 def column(results, known):
-    """Folder -> "agree / differ / not expressible"; what may differ counts as such."""
+    """Folder -> "agree / differ / not expressible" of both kernels; what may differ counts as such."""
     counts = collections.defaultdict(collections.Counter)
     for result in results:
+        if result["kernel"] not in agreement_table.KERNELS:
+            continue
         name = agreement_table.scenario_name(result["scenario"])
         for folder in (os.path.dirname(name), agreement_table.ALL):
             counts[folder]["differ" if known.get(name) else result.get("agreement")] += 1
-    return {folder: " / ".join(str(c[k]) for k in ("agree", "differ", "not_expressible"))
-            for folder, c in counts.items()}
+    return {folder: agreement_table.three(c) for folder, c in counts.items()}
 
 
 def main():
