@@ -57,10 +57,22 @@ int ErofsBlobs::register_fs(const std::string& fsid, const std::string& domain_i
   const int error = domain_id.empty() ? register_volume("erofs," + fsid, &made->volume)
                                       : register_domain(domain_id, made);
   if (error != 0) return error;
-  return register_unique(*made, fsid, /*unique=*/made->domain != nullptr, &made->primary);
+  return register_unique(*made, fsid, kernel_.profile.has(Change::erofs_domain_fsid_unique),
+                         &made->primary);
+}
+
+int ErofsBlobs::register_sysfs(ErofsRegistration& made) {
+  if (made.primary->in_sysfs) {
+    pr_err(kernel_, "sysfs: cannot create duplicate filename '/fs/erofs/%s,%s'",
+           made.domain->id.c_str(), made.primary->name.c_str());
+    return -EEXIST;
+  }
+  made.in_sysfs = made.primary->in_sysfs = true;
+  return 0;
 }
 
 void ErofsBlobs::unregister_fs(ErofsRegistration& made) {
+  if (made.in_sysfs) made.primary->in_sysfs = false;
   if (made.primary != nullptr) unregister_blob(made.primary);
   if (made.domain != nullptr)
     put_domain(made.domain);

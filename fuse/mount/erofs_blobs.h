@@ -22,6 +22,7 @@ struct ErofsBlob {
   CookieHandle cookie;
   ErofsDomain* domain = nullptr;  // null: it belongs to one mount
   unsigned users = 1;
+  bool in_sysfs = false;  // some mount's primary blob
 };
 
 // struct erofs_domain: mounts that name it share a volume.
@@ -36,6 +37,7 @@ struct ErofsRegistration {
   VolumeHandle volume;
   ErofsDomain* domain = nullptr;
   ErofsBlob* primary = nullptr;
+  bool in_sysfs = false;  // it is this mount that is there
 };
 
 class ErofsBlobs {
@@ -44,9 +46,13 @@ class ErofsBlobs {
 
   // The volume and the image's own blob; without `domain_id` nobody shares them. On an error what
   // there is already must be given back as well. -EBUSY: that image is mounted without a domain;
-  // -EEXIST: it is in this one; -EINVAL: there is no cookie to be had.
+  // -EEXIST: it is in this one (since 6.2); -EINVAL: there is no cookie to be had.
   int register_fs(const std::string& fsid, const std::string& domain_id, ErofsRegistration* made);
   void unregister_fs(ErofsRegistration& made);
+
+  // erofs_register_sysfs(): the mount's name, which is the domain's and the image's. -EEXIST: another
+  // mount has it, which before 6.2 is noticed only here.
+  int register_sysfs(ErofsRegistration& made);
 
   // One more blob of that mount, which the domain may know already. -EINVAL, -EEXIST (only
   // register_fs).

@@ -78,6 +78,7 @@ int ErofsMount::mount(const ErofsOptions& options, const std::string& name, cons
   image_ = std::make_unique<erofs::Image>(static_cast<erofs::Source&>(*this), std::move(image));
   if (const int error = image_->open(); error != 0) return error;
   const std::shared_ptr<Node> root = node(image_->root());
+  if (const int error = blobs_.register_sysfs(registration_); error != 0) return error;
 
   // Looking a mountpoint up may lead through another of our mounts.
   struct Call {

@@ -51,7 +51,8 @@ bool is_noticed(const ChangeInfo& info, const Profile& profile) {
 // Other fixes hide it in every profile that has it: its bug is found in 6.8, which lacks them too.
 constexpr Change kNotShown[] = {Change::stop_requests_when_dropping};
 
-// Of mounted images, which scenarios do not know: tests/fuse/mount/erofs_test.cpp shows them.
+// Of mounted images, which scenarios do not know: ErofsChanges in tests/fuse/mount/erofs_test.cpp
+// shows each, with it and without.
 constexpr Change kOfMounts[] = {Change::erofs_shared_domain, Change::erofs_domain_fsid_unique,
                                 Change::erofs_large_folios, Change::erofs_fscache_compressed};
 

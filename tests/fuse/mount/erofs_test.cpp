@@ -303,6 +303,61 @@ TEST_F(ErofsTest, ADaemonThatGoesFailsReaders) {
   close(file);
 }
 
+// What the kernel's reader of images was before each of its changes, and is with it.
+class ErofsChanges : public ErofsTest, public testing::WithParamInterface<bool> {
+ protected:
+  bool has() const { return GetParam(); }
+  void change(Change change) {
+    stop();
+    profile_ = has() ? profile_.with(change) : profile_.without(change);
+    start();
+    serve({{"img", image_}});
+  }
+  void end() {
+    daemon_.reset();
+    stop();
+  }
+};
+
+TEST_P(ErofsChanges, SharedDomain) {
+  change(Change::erofs_shared_domain);
+  EXPECT_EQ(mount("fsid=img,domain_id=d"), has() ? 0 : EINVAL);
+}
+
+TEST_P(ErofsChanges, DomainFsidUnique) {
+  change(Change::erofs_domain_fsid_unique);
+  ASSERT_EQ(mount("fsid=img,domain_id=d"), 0);
+  for (int i = 0; i < 2; i++) EXPECT_EQ(mount("fsid=img,domain_id=d", "other"), EEXIST);
+  EXPECT_EQ(unmount(), 0);
+  EXPECT_EQ(mount("fsid=img,domain_id=d"), 0);
+  EXPECT_EQ(unmount(), 0);
+  end();
+  EXPECT_EQ(printed_.find("img already exists in domain d\n") != std::string::npos, has());
+  EXPECT_EQ(printed_.find("duplicate filename '/fs/erofs/d,img'\n") != std::string::npos, !has())
+      << printed_;
+}
+
+TEST_P(ErofsChanges, LargeFolios) {
+  change(Change::erofs_large_folios);
+  ASSERT_EQ(mount("fsid=img"), 0);
+  struct stat found = {};
+  ASSERT_EQ(stat((where("image") + "/big").c_str(), &found), 0);
+  daemon_.reset();
+  const int file = open((where("image") + "/big").c_str(), O_RDONLY);
+  char byte = 0;
+  EXPECT_EQ(pread(file, &byte, 1, 0), -1);
+  EXPECT_EQ(errno, has() ? ENOBUFS : EIO);
+  close(file);
+}
+
+TEST_P(ErofsChanges, FscacheCompressed) {
+  change(Change::erofs_fscache_compressed);
+  EXPECT_EQ(mount("fsid=img,directio"), has() ? 0 : EINVAL);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, ErofsChanges, testing::Bool(),
+                         [](const auto& test) { return test.param ? "with" : "without"; });
+
 TEST_F(ErofsTest, StoppingTheServerEndsItsMounts) {
   serve({{"img", image_}});
   ASSERT_EQ(mount("fsid=img"), 0);

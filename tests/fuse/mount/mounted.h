@@ -28,8 +28,6 @@ inline constexpr unsigned kTimeLimit = 30;  // seconds for one test
 
 class Mounted : public testing::Test {
  protected:
-  static constexpr const char* kProfile = "6.12.117";
-
   void SetUp() override {
     const int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
     if (fuse < 0) GTEST_SKIP() << "/dev/fuse cannot be opened: " << std::strerror(errno);
@@ -49,9 +47,10 @@ class Mounted : public testing::Test {
     store_ = std::make_unique<sim::MemoryStore>();
     store_->make_directory("/cache");
     host_ = std::make_unique<Host>();
-    log_ = std::make_unique<KernelLog>(host_->scheduler(), nullptr);
-    kernel_ = std::make_unique<Kernel>(host_->scheduler(), *store_, *log_, *log_,
-                                       *find_profile(kProfile));
+    log_ = std::make_unique<KernelLog>(host_->scheduler(), [this](std::string_view line) {
+      (printed_ += line) += '\n';
+    });
+    kernel_ = std::make_unique<Kernel>(host_->scheduler(), *store_, *log_, *log_, profile_);
     server_ = std::make_unique<Server>(*host_, *kernel_, *log_);
     const Status status = server_->start(mountpoint_, [this] { ended_ = true; });
     ASSERT_TRUE(status) << status.error();
@@ -84,6 +83,7 @@ class Mounted : public testing::Test {
 
   std::string at(const std::string& name) const { return mountpoint_ + "/" + name; }
 
+  Profile profile_ = *find_profile("6.12.117");  // of the next start()
   live::TemporaryDirectory directory_;
   std::string mountpoint_;
   std::unique_ptr<sim::MemoryStore> store_;
@@ -92,6 +92,7 @@ class Mounted : public testing::Test {
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Server> server_;
   std::atomic<bool> ended_{false};
+  std::string printed_;  // the kernel's log: to be looked at when the server has stopped
 };
 
 inline std::string read_file(const std::string& path) {
