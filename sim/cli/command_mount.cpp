@@ -7,13 +7,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <vector>
 
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
+#include "sim/cli/served_mounts.h"
 
 namespace coldread::cli {
 namespace {
@@ -26,23 +25,11 @@ struct MountRequest {
   std::string mountpoint;
 };
 
-// Where this user sees `coldread serve` mounted.
-std::vector<std::string> servers() {
-  std::vector<std::string> result;
-  std::ifstream mounts("/proc/self/mounts");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string source, where, type;
-    if (words >> source >> where >> type && type == "fuse.coldread") result.push_back(where);
-  }
-  return result;
-}
-
 // The server that is meant; empty if that is not clear, which is said.
 std::string find_server(const std::string& named) {
   if (!named.empty()) return named;
   if (const char* const exec = std::getenv("COLDREAD_MOUNT")) return exec;
-  const std::vector<std::string> all = servers();
+  const std::vector<std::string> all = served_mounts();
   if (all.size() == 1) return all[0];
   fmt::print(stderr, "coldread: {}; expected --on MOUNTPOINT of `coldread serve`\n",
              all.empty() ? "nothing is served" : "several are served");

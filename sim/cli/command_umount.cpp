@@ -5,32 +5,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
+#include "sim/cli/served_mounts.h"
 
 namespace coldread::cli {
 namespace {
 
 // Whether our file system is mounted there. The path is not looked at: its server may be dead.
 bool is_mounted(const std::string& mountpoint) {
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string word, where;
-    for (int i = 0; i < 5; i++) words >> where;
-    while (words >> word && word != "-") {
-    }
-    words >> word;
-    if (where == mountpoint && word == "fuse.coldread") return true;
-  }
-  return false;
+  const std::vector<std::string> all = served_mounts();
+  return std::find(all.begin(), all.end(), mountpoint) != all.end();
 }
 
 int run_fusermount(const std::string& mountpoint, bool lazy) {
@@ -54,10 +45,10 @@ int unmount(const std::string& mountpoint, bool lazy) {
 
 int umount(const std::string& argument, bool force) {
   // Lexically: a dead mount cannot be looked up.
-  std::string mountpoint = std::filesystem::absolute(argument).lexically_normal();
+  std::error_code error;
+  std::string mountpoint = std::filesystem::absolute(argument, error).lexically_normal();
   while (mountpoint.size() > 1 && mountpoint.back() == '/') mountpoint.pop_back();
   if (!is_mounted(mountpoint)) {
-    std::error_code error;
     const std::string resolved = std::filesystem::weakly_canonical(argument, error);
     if (error || !is_mounted(resolved)) {
       fmt::print(stderr, "coldread: {}: expected a directory that `coldread serve` mounted\n",
@@ -71,10 +62,10 @@ int umount(const std::string& argument, bool force) {
   const bool dead = statfs(mountpoint.c_str(), &statistics) < 0 && errno == ENOTCONN;
   if (dead)
     fmt::print("{}: its server has gone without unmounting (killed?); cleaning up\n", mountpoint);
-  const int error = unmount(mountpoint, force || dead);
-  if (error == 0) return kPassed;
-  fmt::print(stderr, "coldread: {}: {}{}\n", mountpoint, std::strerror(-error),
-             error == -EBUSY ? "; files are open there (fuser -m tells whose), --force ends their "
+  const int result = unmount(mountpoint, force || dead);
+  if (result == 0) return kPassed;
+  fmt::print(stderr, "coldread: {}: {}{}\n", mountpoint, std::strerror(-result),
+             result == -EBUSY ? "; files are open there (fuser -m tells whose), --force ends their "
                                "reads with an error"
                              : "");
   return kEnvironmentFailed;
