@@ -102,9 +102,9 @@ void BlobDaemon::stop() {
   exit_files(kernel_, files_);
 }
 
-FetchCounts BlobDaemon::counts(const std::string& object) const {
-  const auto found = counts_.find(object);
-  return found != counts_.end() ? found->second : FetchCounts();
+uint64_t BlobDaemon::fetched(const std::string& object) const {
+  const auto found = fetched_.find(object);
+  return found != fetched_.end() ? found->second : 0;
 }
 
 void BlobDaemon::look_for_blobs() {
@@ -218,7 +218,6 @@ void BlobDaemon::answer_read(Reader& reader) {
   const auto found = objects_.find(message.object_id);
   if (found == objects_.end()) return;
   Object& object = found->second;
-  counts_[object.name].holes++;
   const bool in_order = message.off == std::exchange(object.last_end, message.off + message.length);
   if (leave_to_ahead(object, message)) return;
   object.users++;
@@ -241,7 +240,7 @@ void BlobDaemon::complete(const Object& object, uint32_t msg_id) {
 // From the blob to the cache; false: not all of it.
 bool BlobDaemon::fill(Object& object, player::AlignedBuffer& buffer, uint64_t position,
                       uint64_t end) {
-  FetchCounts& counts = counts_[object.name];
+  uint64_t& fetched = fetched_[object.name];
   const int blob = object.blob;
   while (position < end) {
     const std::span<std::byte> data = buffer.get(std::min(end - position, kPiece));
@@ -254,7 +253,7 @@ bool BlobDaemon::fill(Object& object, player::AlignedBuffer& buffer, uint64_t po
         sys_pwrite(kernel_, object.fd, UserData(data), static_cast<int64_t>(position));
     if (written <= 0) return false;
     position += static_cast<uint64_t>(written);
-    counts.bytes += static_cast<uint64_t>(written);
+    fetched += static_cast<uint64_t>(written);
   }
   return true;
 }

@@ -25,11 +25,6 @@
 
 namespace coldread::fuse {
 
-struct FetchCounts {
-  uint64_t holes = 0;  // READ messages
-  uint64_t bytes = 0;  // written to the cache
-};
-
 class BlobDaemon {
  public:
   BlobDaemon(Host& host, Kernel& kernel, std::string blobs);
@@ -47,7 +42,8 @@ class BlobDaemon {
   void look_for_blobs();
   const std::map<std::string, std::vector<std::string>>& blobs() const { return found_; }
 
-  FetchCounts counts(const std::string& object) const;  // "<volume>/<cookie>"
+  // Bytes written to the cache for the object "<volume>/<cookie>".
+  uint64_t fetched(const std::string& object) const;
 
  private:
   static constexpr size_t kFibers = 4;
@@ -112,8 +108,8 @@ class BlobDaemon {
   size_t serving_ = 0;
   bool stopping_ = false;
   WaitQueue ended_;
-  std::map<uint32_t, Object> objects_;  // by id
-  std::map<std::string, FetchCounts> counts_;
+  std::map<uint32_t, Object> objects_;                     // by id
+  std::map<std::string, uint64_t> fetched_;                // by object: bytes
   std::map<std::string, std::vector<std::string>> found_;  // by volume
 };
 

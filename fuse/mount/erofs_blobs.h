@@ -50,8 +50,8 @@ class ErofsBlobs {
   int register_fs(const std::string& fsid, const std::string& domain_id, ErofsRegistration* made);
   void unregister_fs(ErofsRegistration& made);
 
-  // erofs_register_sysfs(): the mount's name, which is the domain's and the image's. -EEXIST: another
-  // mount has it, which before 6.2 is noticed only here.
+  // erofs_register_sysfs(): the mount's name, which is the domain's and the image's. -EEXIST:
+  // another mount has it, which before 6.2 is noticed only here.
   int register_sysfs(ErofsRegistration& made);
 
   // One more blob of that mount, which the domain may know already. -EINVAL, -EEXIST (only

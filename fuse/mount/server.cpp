@@ -330,12 +330,14 @@ std::vector<std::string> Server::waiting() const {
 }
 
 std::string Server::report() const {
-  std::string text = fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14}  {}\n", "hits", "misses",
-                                 "holes", "read", "fetched", "object");
+  constexpr char kLine[] = "{:>10} {:>10} {:>10} {:>14} {:>14} {:>14}  {}{}\n";
+  std::string text =
+      fmt::format(kLine, "hits", "misses", "holes", "read", "fetched", "of", "object", "");
   for (const auto& [name, counts] : volumes_->counts()) {
-    const FetchCounts fetched = daemon_ ? daemon_->counts(name) : FetchCounts();
-    text += fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14}  {}{}\n", counts->hits, counts->misses,
-                        fetched.holes, counts->bytes, fetched.bytes, printable(name),
+    // What another daemon fetches it alone knows.
+    const std::string fetched = daemon_ ? std::to_string(daemon_->fetched(name)) : "-";
+    text += fmt::format(kLine, counts->hits, counts->misses, counts->holes, counts->bytes, fetched,
+                        counts->size, printable(name),
                         counts->errors != 0 ? fmt::format(" ({} errors)", counts->errors) : "");
   }
   return text;

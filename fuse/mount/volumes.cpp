@@ -232,6 +232,7 @@ void Cookie::opened() {
   auto& counts = volume_->volumes_.counts_[volume_->name() + "/" + name_];
   if (!counts) counts = std::make_shared<ReadCounts>();
   counts_ = counts;
+  counts_->size = static_cast<uint64_t>(size);
 }
 
 void Cookie::read(Request& request) {
@@ -290,8 +291,17 @@ int64_t Cookie::read_pages(Request& request, uint64_t start, uint64_t end) {
         return 0;
       });
   (requests() == requests_before ? counts_->hits : counts_->misses)++;
+  count_holes();
   fscache_end_operation(k, cres);
   return ret;
+}
+
+// What was sent since the last time: a cookie that is looked up again has another object.
+void Cookie::count_holes() {
+  const ObjectHandle object = handle_->cache_priv;
+  if (std::exchange(counted_, object) != object) requests_counted_ = 0;
+  if (object)
+    counts_->holes += object->reads_sent - std::exchange(requests_counted_, object->reads_sent);
 }
 
 void Cookie::release(Request& request) {

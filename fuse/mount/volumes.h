@@ -24,8 +24,10 @@ namespace coldread::fuse {
 struct ReadCounts {
   uint64_t hits = 0;    // reads for which everything was there
   uint64_t misses = 0;  // reads that met a hole
+  uint64_t holes = 0;   // READ messages, whoever answers them
   uint64_t errors = 0;
   uint64_t bytes = 0;  // read
+  uint64_t size = 0;   // as the daemon said last
 };
 
 class Cookie;
@@ -127,6 +129,7 @@ class Cookie final : public Node {
   void forgotten() override { drop_if_unused(); }
   void opened();
   int64_t read_pages(Request& request, uint64_t start, uint64_t end);
+  void count_holes();
   void unuse();
   void drop_if_unused();
   void relinquish(bool retire);
@@ -134,6 +137,8 @@ class Cookie final : public Node {
   const std::shared_ptr<Volume> volume_;
   const std::string name_;
   std::shared_ptr<ReadCounts> counts_;  // from the first successful open on
+  Handle<cachefiles_object> counted_;   // whose READ requests are counted, and up to which
+  uint64_t requests_counted_ = 0;
   CookieHandle handle_;
   Acquired acquired_ = Acquired::not_yet;
   int error_ = 0;

@@ -66,8 +66,8 @@ int umount(const std::string& argument, bool force) {
   if (result == 0) return kPassed;
   fmt::print(stderr, "coldread: {}: {}{}\n", mountpoint, std::strerror(-result),
              result == -EBUSY ? "; files are open there (fuser -m tells whose), --force ends their "
-                               "reads with an error"
-                             : "");
+                                "reads with an error"
+                              : "");
   return kEnvironmentFailed;
 }
 

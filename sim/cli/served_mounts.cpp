@@ -20,8 +20,8 @@ std::string unescaped(const std::string& text) {
       result += text[i];
       continue;
     }
-    result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
-                                (text[i + 3] - '0'));
+    result +=
+        static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
     i += 3;
   }
   return result;

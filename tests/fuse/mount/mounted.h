@@ -47,9 +47,8 @@ class Mounted : public testing::Test {
     store_ = std::make_unique<sim::MemoryStore>();
     store_->make_directory("/cache");
     host_ = std::make_unique<Host>();
-    log_ = std::make_unique<KernelLog>(host_->scheduler(), [this](std::string_view line) {
-      (printed_ += line) += '\n';
-    });
+    log_ = std::make_unique<KernelLog>(
+        host_->scheduler(), [this](std::string_view line) { (printed_ += line) += '\n'; });
     kernel_ = std::make_unique<Kernel>(host_->scheduler(), *store_, *log_, *log_, profile_);
     server_ = std::make_unique<Server>(*host_, *kernel_, *log_);
     const Status status = server_->start(mountpoint_, [this] { ended_ = true; });

@@ -115,12 +115,13 @@ class ServeTest : public testing::Test {
   }
 
   struct Counts {
-    uint64_t hits = 0, misses = 0, holes = 0, read = 0, fetched = 0;
+    uint64_t hits = 0, misses = 0, holes = 0, read = 0, fetched = 0, size = 0;
   };
   Counts counts_of(const std::string& object) const {
     std::istringstream line(line_of(object));
     Counts counts;
-    line >> counts.hits >> counts.misses >> counts.holes >> counts.read >> counts.fetched;
+    line >> counts.hits >> counts.misses >> counts.holes >> counts.read >> counts.fetched >>
+        counts.size;
     return counts;
   }
 
@@ -149,6 +150,7 @@ TEST_F(ServeTest, ATreeOfFilesIsTheSameAndTheSecondPassAsksNobody) {
     EXPECT_EQ(counts.holes > 0, pass == 0) << output();
     EXPECT_EQ(counts.misses > 0, pass == 0) << output();
     EXPECT_TRUE(pass == 0 || counts.hits > 0) << output();
+    EXPECT_EQ(counts.size, sizes["d"]) << output();
   }
 }
 
@@ -186,6 +188,7 @@ TEST_F(ServeTest, WhoReadsInOrderIsServedAheadAndNothingIsFetchedTwice) {
   EXPECT_EQ(end(SIGTERM), 0);
   const Counts counts = counts_of("v/a");
   EXPECT_EQ(counts.fetched, kSize) << output();
+  EXPECT_GT(counts.holes, 0U) << output();
   EXPECT_LT(counts.holes, kSize / kPiece / 2) << output();
 }
 

@@ -38,8 +38,7 @@ TEST(ServedMounts, AreFoundByTypeAndHaveTheirNames) {
       "38 35 0:51 / /other\\04 rw - fuse.coldread coldread rw\n"
       "39 35 0:52 / /image ro - fuse.erofs none ro\n"
       "no such line\n");
-  EXPECT_THAT(served_mounts(mountinfo),
-              testing::ElementsAre("/home/a user/x\\y", "/other\\04"));
+  EXPECT_THAT(served_mounts(mountinfo), testing::ElementsAre("/home/a user/x\\y", "/other\\04"));
 }
 
 TEST(ExitCode, TheWorstWins) {
