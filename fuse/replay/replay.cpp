@@ -188,6 +188,7 @@ bool Replay::run_fibers() {
 }
 
 ReplayResult Replay::run() {
+  end_.kind = sim::RunEnd::Kind::idle;  // as long as nothing has run
   while (enter() && run_fibers()) {
   }
   if (!tape_.finding()) look_at_end();

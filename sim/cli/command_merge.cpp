@@ -44,6 +44,8 @@ Status add(std::vector<Explored>& all, Explored part, const std::string& place) 
 Status add_file(std::vector<Explored>& all, const std::string& path) {
   std::ifstream file(path);
   if (!file) return Error{path + ": cannot be read"};
+  if (file.peek() == std::ifstream::traits_type::eof())
+    return Error{path + ": expected what `explore --format json` printed, not nothing"};
   std::string line;
   for (size_t number = 1; std::getline(file, line); number++) {
     const std::string place = fmt::format("{}: line {}", path, number);

@@ -26,6 +26,9 @@ cache=$work/cache
 expect 1 "reason=no kernel of series '5.19'" 5.19
 expect 1 "reason=no kernel of series ''"
 expect 77 "reason=Linux 6.12 is not built yet" --cached 6.12.117
+exec 8> "$cache/.lock-6.12"; flock 8  # as who builds it
+expect 77 "reason=Linux 6.12 is being built at this moment" --cached 6.12.117
+exec 8>&-
 
 stub dpkg-query 'exit 1'
 stub id 'echo 1000'

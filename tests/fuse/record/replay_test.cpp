@@ -153,8 +153,8 @@ TEST_F(Replay, NothingFollowsTheEnd) {
 
 TEST_F(Replay, ARecordingMayEndAnywhere) {
   const std::vector<std::string> lines = lines_of(session());
-  for (size_t part = 1; part < 8; ++part) {
-    const size_t count = lines.size() * part / 8;
+  for (size_t part = 0; part < 8; ++part) {
+    const size_t count = 1 + (lines.size() - 1) * part / 8;  // the first is the header
     write_lines({lines.begin(), lines.begin() + static_cast<ptrdiff_t>(count)});
     std::ofstream(directory_ / "recording", std::ios::app) << lines[count].substr(0, 20);
     const CommandResult result = replayed();

@@ -151,6 +151,8 @@ TEST_F(ExploreTest, WhatCannotBeMerged) {
   EXPECT_THAT(error_of(changed), HasSubstr("/outcomes/x: expected an outcome's name"));
   write("bad.json", "{");
   EXPECT_EQ(run({"merge", "bad.json"}).exit_code, 2);
+  write("bad.json", "");
+  EXPECT_EQ(run({"merge", "bad.json"}).exit_code, 2) << "a machine that had no room for its answer";
   EXPECT_EQ(run({"merge", "missing.json"}).exit_code, 2);
 }
 
