@@ -330,14 +330,14 @@ std::vector<std::string> Server::waiting() const {
 }
 
 std::string Server::report() const {
-  constexpr char kLine[] = "{:>10} {:>10} {:>10} {:>14} {:>14} {:>14}  {}{}\n";
-  std::string text =
-      fmt::format(kLine, "hits", "misses", "holes", "read", "fetched", "of", "object", "");
+  std::string text = fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14} {:>14}  {}\n", "hits",
+                                 "misses", "holes", "read", "fetched", "of", "object");
   for (const auto& [name, counts] : volumes_->counts()) {
     // What another daemon fetches it alone knows.
     const std::string fetched = daemon_ ? std::to_string(daemon_->fetched(name)) : "-";
-    text += fmt::format(kLine, counts->hits, counts->misses, counts->holes, counts->bytes, fetched,
-                        counts->size, printable(name),
+    text += fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14} {:>14}  {}{}\n", counts->hits,
+                        counts->misses, counts->holes, counts->bytes, fetched, counts->size,
+                        printable(name),
                         counts->errors != 0 ? fmt::format(" ({} errors)", counts->errors) : "");
   }
   return text;
