@@ -2,9 +2,10 @@
  *   whole    from end to end, 64 KiB at a time      mmap     every page, one after the other
  *   random   64 pages here and there                touch    64 pages here and there, mapped
  *   threads  eight threads, each an eighth          back     the last 64 pages, backwards
- * Prints a sum of what it read.
+ * Prints a sum of what it read, or why it could not.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -29,7 +30,7 @@ static void add(const char* bytes, ssize_t count) {
 }
 
 static int failed(const char* what) {
-  perror(what);
+  printf("%s: %s\n", what, strerror(errno));
   return 1;
 }
 
