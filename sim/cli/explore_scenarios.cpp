@@ -14,6 +14,7 @@
 #include "sim/cli/find_scenarios.h"
 #include "sim/cli/finding.h"
 #include "sim/cli/interrupt.h"
+#include "sim/cli/output_file.h"
 #include "sim/cli/progress.h"
 #include "sim/explore/check.h"
 #include "sim/explore/explore.h"
@@ -214,6 +215,8 @@ class Session {
 int explore_scenarios(const ExploreRequest& request) {
   const Result<std::vector<std::string>> files = find_scenarios(request.paths, "");
   if (!files) return complain(files.error());
+  if (const Status place = request.save.empty() ? Nothing{} : check_writable(request.save); !place)
+    return complain("--save " + place.error());
   Session session(request, files->size());
   const std::atomic<bool>& stop = catch_interrupts();
   int exit_code = kAllSkipped;

@@ -58,6 +58,11 @@ Status OutputFile::commit() {
   return Nothing{};
 }
 
+Status check_writable(const std::string& path) {
+  const Result<OutputFile> file = OutputFile::create(path);
+  return file ? Status(Nothing{}) : Status(Error{file.error()});
+}
+
 Status write_file(const std::string& path, std::string_view text) {
   Result<OutputFile> file = OutputFile::create(path);
   if (!file) return Error{file.error()};

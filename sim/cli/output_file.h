@@ -35,6 +35,10 @@ class OutputFile {
   int error_ = 0;  // errno of the first write that failed
 };
 
+// Whether a file could be written there now: asked before hours of work whose result goes there.
+// Nothing remains of it.
+Status check_writable(const std::string& path);
+
 // All of `text` into one file.
 Status write_file(const std::string& path, std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "sim/cli/agreement.h"
@@ -10,6 +11,7 @@
 #include "sim/cli/execute.h"
 #include "sim/cli/find_scenarios.h"
 #include "sim/cli/interrupt.h"
+#include "sim/cli/output_file.h"
 #include "sim/cli/progress.h"
 
 namespace coldread::cli {
@@ -148,6 +150,13 @@ class Session {
   bool failed_ = false;
 };
 
+Status make_directory(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return Error{directory + ": " + error.message()};
+  return check_writable(directory + "/recordings");
+}
+
 int complain(const std::string& message) {
   fmt::print(stderr, "coldread: {}\n", message);
   return kBadInput;
@@ -160,6 +169,8 @@ int record_scenarios(const RecordRequest& request) {
   if (!files) return complain(files.error());
   Result<recordings::Recordings> recordings = recordings::Recordings::load(request.into);
   if (!recordings) return complain("--into " + recordings.error());
+  if (const Status place = make_directory(request.into); !place)
+    return complain("--into " + place.error());
   if (request.paths.empty() && request.filter.empty()) {
     std::vector<std::string> names;
     for (const std::string& file : *files) names.push_back(recordings::scenario_name(file));

@@ -1,4 +1,5 @@
-// `coldread explore`, and what is done with a finding: save, merge, shrink, replay.
+// `coldread explore`, and what is done with a finding: save, merge, shrink, replay. Where results of
+// long work shall go is looked at before the work.
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
@@ -165,6 +166,25 @@ TEST_F(ExploreTest, OneSearchOfAllIsNotSplit) {
   EXPECT_EQ(run({"explore", "x.json", "--strategy", "dfs", "--shard", "0/1", "--preemptions", "0"})
                 .exit_code,
             0);
+}
+
+TEST_F(ExploreTest, AFindingThatCouldNotBeSavedIsNotLookedFor) {
+  write("x.json", kHangs);
+  const CommandResult result = run({"explore", "x.json", "--save", "missing/found.json"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("--save missing/found.json: cannot write: "));
+  EXPECT_EQ(run({"explore", "x.json", "--schedules", "1", "--save", "found.json"}).exit_code, 0);
+  EXPECT_FALSE(exists("found.json")) << "only asked for";
+}
+
+TEST_F(ExploreTest, NoKernelIsAskedWhatCouldNotBeWrittenDown) {
+  write("x.json", kPeaceful);
+  write("file", "");
+  const CommandResult result = run({"record", "x.json", "--into", "file/below"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("--into file/below: "));
 }
 
 TEST_F(ExploreTest, ChangesPutInAndTakenOut) {
