@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -54,6 +55,16 @@ bool counts_blocks_in_memory(const struct statfs& statistics) {
   return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC || type == TMPFS_MAGIC;
 }
 
+// An fd that holds the lock; -EBUSY: somebody else does; -1: there is no lock to be had.
+int lock_directory(int directory) {
+  const int fd = open(FdPath(directory).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  const int error = answer([&] { return flock(fd, LOCK_EX | LOCK_NB); });
+  if (error == 0) return fd;
+  close(fd);
+  return error == -EWOULDBLOCK ? -EBUSY : -1;
+}
+
 bool is_xattr_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxXattrName;
 }
@@ -66,7 +77,9 @@ DirectoryStore::DirectoryStore(Offload& offload, DirectoryStoreOptions options, 
       table_(max_open, options_.on_misuse),
       next_serial_((uint64_t{std::random_device()()} << 32)) {}
 
-DirectoryStore::~DirectoryStore() = default;
+DirectoryStore::~DirectoryStore() {
+  if (lock_ >= 0) close(lock_);
+}
 
 Result<std::unique_ptr<DirectoryStore>> DirectoryStore::open(Offload& offload,
                                                              const std::string& directory,
@@ -259,11 +272,13 @@ bool DirectoryStore::can_hold_cache(InodeNumber dir) {
   const Use use(*this, dir, Need::directory);
   Filesystem* filesystem = use.error() < 0 ? nullptr : use.inode().filesystem;
   if (filesystem == nullptr) return false;
+  unlock_cache();
   get(dir);
   put(std::exchange(cache_, dir));
   int64_t max_file_size = filesystem->max_file_size;
   bool counts_in_memory = false;
   const bool can = call([&] {
+    lock_ = lock_directory(use.fd());
     struct statfs statistics;
     if (fstatfs(use.fd(), &statistics) < 0 || statistics.f_bsize > kPageSize) return false;
     counts_in_memory = counts_blocks_in_memory(statistics);
@@ -283,7 +298,23 @@ bool DirectoryStore::can_hold_cache(InodeNumber dir) {
   return can;
 }
 
+// Once nobody but the store itself holds the directory, there is no cache in it. A copy of the fd
+// that a child has would keep the lock, so closing is not enough.
+void DirectoryStore::put(InodeNumber inode) {
+  table_.put(inode);
+  if (inode == cache_ && table_.references(cache_) <= (cache_ == root_ ? 2u : 1u)) unlock_cache();
+}
+
+void DirectoryStore::unlock_cache() {
+  if (lock_ >= 0) {
+    flock(lock_, LOCK_UN);
+    table_.close_later(lock_);
+  }
+  lock_ = -1;
+}
+
 int DirectoryStore::statfs(FilesystemStatistics* out) {
+  if (lock_ == -EBUSY) return -EBUSY;
   const Use use(*this, cache_, Need::directory);
   if (use.error() < 0) return use.error();
   struct statfs statistics;

@@ -16,6 +16,11 @@
 // the kernel looks under it. An inode whose last name somebody else removes while its fd is closed
 // is gone: -ESTALE.
 //
+// Two processes cannot have a cache in one directory: can_hold_cache(), which bind begins with,
+// locks it (flock(2)) until the reference to it is given back or the process ends. Where somebody
+// else holds the lock, statfs() is -EBUSY, and so is bind, as in a kernel that finds a directory of
+// the cache in use. File systems without such locks know nobody else.
+//
 // Thread rules: those of the port; every system call that can block is made by the Offload. Not so
 // getattr(), and seek() in a file that was sought in before and is not being changed.
 // Lifetime: the Offload outlives the store, and no call is under way when the store ends.
@@ -99,7 +104,7 @@ class DirectoryStore final : public BackingStore {
   int64_t max_file_size() override;
 
   void get(InodeNumber inode) override { table_.get(inode); }
-  void put(InodeNumber inode) override { table_.put(inode); }
+  void put(InodeNumber inode) override;
 
   bool was_written(InodeNumber, uint64_t, uint64_t) override { return true; }  // cannot know
 
@@ -117,12 +122,14 @@ class DirectoryStore final : public BackingStore {
   int reopen(DiskInode& inode, bool data);
   int make_file(int dir, uint32_t mode, FoundFile* found, TemporaryName* temporary);
   int change_range(InodeNumber inode, int mode, uint64_t offset, uint64_t length);
+  void unlock_cache();
 
   Offload& offload_;
   DirectoryStoreOptions options_;
   InodeTable table_;
   InodeNumber root_ = 0;
   InodeNumber cache_ = 0;  // the directory whose file system is spoken of, with a reference
+  int lock_ = -1;          // an fd of that directory, locked; or why it is not: -EBUSY
   std::atomic<uint64_t> next_serial_;  // of temporary names
 };
 

@@ -95,6 +95,11 @@ void InodeTable::put(InodeNumber number) {
   erase_if_unused(*inode);
 }
 
+uint64_t InodeTable::references(InodeNumber number) const {
+  const auto found = inodes_.find(number);
+  return found == inodes_.end() ? 0 : found->second.references;
+}
+
 void InodeTable::begin_call(DiskInode& inode) {
   ++inode.calls;
   if (inode.evictable) order_.splice(order_.begin(), order_, inode.place);

@@ -109,6 +109,7 @@ class InodeTable {
 
   size_t open() const { return open_; }  // inodes that have an fd
   size_t in_use() const { return inodes_.size(); }
+  uint64_t references(InodeNumber number) const;
 
  private:
   DiskInode* find_same(const FoundFile& found);

@@ -265,6 +265,44 @@ TEST_F(ServeTest, AnOrdinaryUserServes) {
   EXPECT_TRUE(fs::is_empty(at("mount")));
 }
 
+// The mount works where there is nothing but /dev/fuse: as root of one's own user, mount and
+// process namespaces, as a container has them.
+TEST_F(ServeTest, InAContainer) {
+  const auto inside = [](std::vector<std::string> words) {
+    const pid_t child = fork();
+    if (child != 0) return exit_code_of(child);
+    std::vector<std::string> all{"unshare", "-Urm",         "--pid",
+                                 "--fork",  "--mount-proc", "--kill-child"};
+    all.insert(all.end(), words.begin(), words.end());
+    std::vector<char*> arguments;
+    for (std::string& word : all) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    execvp(arguments[0], arguments.data());
+    _exit(127);
+  };
+  if (inside({"sh", "-c", "exec 3<>/dev/fuse"}) != 0)
+    GTEST_SKIP() << "no namespaces of one's own here, or none with /dev/fuse";
+  EXPECT_EQ(inside({fs::read_symlink("/proc/self/exe"),
+                    "--gtest_filter=ServeTest.ATreeOfFilesIsTheSameAndTheSecondPassAsksNobody:"
+                    "ServeTest.UmountCleansUpBehindAKilledServer"}),
+            0);
+}
+
+TEST_F(ServeTest, OneServerInACacheDirectory) {
+  serve();
+  fs::create_directory(at("second"));
+  EXPECT_EQ(exit_code_of(start_command(
+                {"serve", "--cache", at("cache"), "--daemon", "serve:" + at("blobs"), at("second")},
+                at("refused"))),
+            5);
+  EXPECT_NE(read_file(at("refused")).find("Device or resource busy"), std::string::npos)
+      << read_file(at("refused"));
+  EXPECT_EQ(end(SIGKILL), -1);
+  EXPECT_EQ(exit_code_of(start_command({"umount", at("mount")}, at("umount"))), 0);
+  serve();  // whoever had it is dead
+  EXPECT_EQ(end(SIGTERM), 0);
+}
+
 TEST_F(ServeTest, UmountEndsTheServer) {
   serve();
   EXPECT_EQ(exit_code_of(start_command({"umount", at("mount")}, at("umount"))), 0)

@@ -190,5 +190,33 @@ TEST_F(DirectoryStoreInodes, HaveATemporaryNameWhereNeeded) {
   EXPECT_EQ(names(), 1);
 }
 
+// As bind does with a cache, and unbind.
+TEST_F(DirectoryStoreTest, OneCacheInADirectory) {
+  Result<std::unique_ptr<DirectoryStore>> opened =
+      DirectoryStore::open(offload, directory.path(), {});
+  ASSERT_TRUE(opened) << opened.error();
+  const auto bind = [](DirectoryStore& by) {
+    by.get(by.root());
+    EXPECT_TRUE(by.can_hold_cache(by.root()));
+    FilesystemStatistics found;
+    return by.statfs(&found);
+  };
+  const auto unbind = [](DirectoryStore& by) { by.put(by.root()); };
+  EXPECT_EQ(bind(*store), 0);
+  EXPECT_EQ(bind(**opened), -EBUSY);
+  unbind(**opened);
+  FilesystemStatistics found;
+  EXPECT_EQ((*opened)->statfs(&found), 0) << "nothing was asked about";
+  unbind(*store);
+  EXPECT_EQ(bind(**opened), 0);
+  EXPECT_EQ(bind(*store), -EBUSY);
+  unbind(*store);
+  opened->reset();  // with its cache
+  EXPECT_EQ(bind(*store), 0);
+  unbind(*store);
+  EXPECT_EQ(bind(*store), 0) << "again";
+  unbind(*store);
+}
+
 }  // namespace
 }  // namespace coldread::fuse
