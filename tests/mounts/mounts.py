@@ -107,7 +107,8 @@ def compare(coldread, *tools):
                 print(f"this mkfs.erofs makes other images ({digest}) than kernels were shown")
                 return SKIPPED
             expected = cases(kept)
-            failures += [f"{release} {name}: no reader failed" for name in without_failure(expected)]
+            failures += [f"{release} {name}: no reader failed"
+                         for name in without_failure(expected)]
             left = set(expected)
             for attempt in range(ATTEMPTS):
                 directory = pathlib.Path(scratch, f"{release}-{attempt}")

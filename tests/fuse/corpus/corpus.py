@@ -79,7 +79,7 @@ def judge(results, known):
 
 
 def column(results, known):
-    """Folder -> "agree / differ / not expressible" of both kernels; what may differ counts as such."""
+    """Folder -> "agree / differ / not expressible" of both kernels; what may differ is "differ"."""
     counts = collections.defaultdict(collections.Counter)
     for result in results:
         if result["kernel"] not in agreement_table.KERNELS:

@@ -1,5 +1,5 @@
-// `coldread explore`, and what is done with a finding: save, merge, shrink, replay. Where results of
-// long work shall go is looked at before the work.
+// `coldread explore`, and what is done with a finding: save, merge, shrink, replay. Where results
+// of long work shall go is looked at before the work.
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>

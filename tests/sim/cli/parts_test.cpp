@@ -34,11 +34,11 @@ ExitCode exit_code_of(const std::vector<Verdict>& verdicts) {
 TEST(ServedMounts, AreFoundByTypeAndHaveTheirNames) {
   std::istringstream mountinfo(
       "36 35 98:0 / /mnt rw,noatime master:1 shared:2 - ext3 /dev/root rw\n"
-      "37 35 0:50 / /home/a\\040user/x\\134y rw,nosuid - fuse.coldread coldread rw\n"
+      "37 35 0:50 / /srv/a\\040user/x\\134y rw,nosuid - fuse.coldread coldread rw\n"
       "38 35 0:51 / /other\\04 rw - fuse.coldread coldread rw\n"
       "39 35 0:52 / /image ro - fuse.erofs none ro\n"
       "no such line\n");
-  EXPECT_THAT(served_mounts(mountinfo), testing::ElementsAre("/home/a user/x\\y", "/other\\04"));
+  EXPECT_THAT(served_mounts(mountinfo), testing::ElementsAre("/srv/a user/x\\y", "/other\\04"));
 }
 
 TEST(ExitCode, TheWorstWins) {
