@@ -34,6 +34,8 @@ FiberScheduler::FiberScheduler(SchedulingStrategy& strategy, const Options& opti
       timers_(&memory_),
       quiet_waiters_{std::pmr::vector<Record*>(&memory_), std::pmr::vector<Record*>(&memory_)} {
   static_assert(std::is_trivially_destructible_v<Record>, "records are freed with the arena");
+  // Where neither asks nor counts anybody, preemption points cost next to nothing.
+  preemptive_ = asks_ || max_steps_ != UINT64_MAX;
 }
 
 // --- tasks --------------------------------------------------------------------------------------
@@ -55,7 +57,7 @@ Task& FiberScheduler::spawn(std::string_view name, bool kthread, Entry entry, vo
   (last_ != nullptr ? last_->following : first_) = &record;
   last_ = &record;
   ++busy_;
-  enqueue(record);
+  runnable_.push_back(record);
   return record;
 }
 
@@ -73,16 +75,10 @@ void FiberScheduler::kill(Task& task) {
 void FiberScheduler::make_runnable(Record& record) {
   if (record.waiting.idle) ++busy_;
   record.state = TaskState::runnable;
-  enqueue(record);
+  runnable_.push_back(record);
 }
 
 // --- waiting ------------------------------------------------------------------------------------
-
-// Preemption points cost next to nothing while nobody else could run.
-void FiberScheduler::enqueue(Record& record) {
-  runnable_.push_back(record);
-  preemptive_ = asks_;
-}
 
 const Task* FiberScheduler::first_task() const {
   return first_;
@@ -156,13 +152,15 @@ void FiberScheduler::wait_quiet(const WaitReason& reason, Quiet quiet) {
 void FiberScheduler::yield() {
   Record& record = self();
   record.state = TaskState::runnable;
-  enqueue(record);
+  runnable_.push_back(record);
   suspend(record);
 }
 
 void FiberScheduler::preempt(const void* object) {
   if (current_ == nullptr) return;
-  if (runnable_.empty()) {
+  if (!asks_ || runnable_.empty()) {
+    undecided_ += tells_alone_ ? kUndecidedPoints : 1;  // who is told keeps a note of each
+    check_limit();
     if (tells_alone_) strategy_.alone(current_, object, runnable_);
     return;
   }
@@ -174,14 +172,20 @@ void FiberScheduler::preempt(const void* object) {
   check_canary(record);
   Record& next = static_cast<Record&>(runnable_.take(choice));
   record.state = TaskState::runnable;
-  enqueue(record);
+  runnable_.push_back(record);
   resume(record.fiber, next);
 }
 
 // --- switching ----------------------------------------------------------------------------------
 
 void FiberScheduler::count_step() {
-  if (++steps_ > max_steps_) [[unlikely]]
+  steps_++;
+  check_limit();
+}
+
+// A task that never lets go of the CPU would go on for ever, too.
+void FiberScheduler::check_limit() {
+  if (steps_ + undecided_ / kUndecidedPoints > max_steps_) [[unlikely]]
     broken(ReportKind::hang, "the run goes on and on without coming to an end");
 }
 
@@ -211,7 +215,6 @@ FiberScheduler::Record& FiberScheduler::pick() {
   if (alone && tells_alone_) strategy_.alone(nullptr, nullptr, runnable_);
   Record& next = static_cast<Record&>(alone ? runnable_.pop_front()
                                             : runnable_.take(strategy_.next(runnable_)));
-  preemptive_ = asks_ && (!alone || tells_alone_);
   return next;
 }
 
@@ -399,7 +402,6 @@ void FiberScheduler::drop() {
   first_ = last_ = nullptr;
   busy_ = 0;
   runnable_.clear();
-  preemptive_ = false;
   timers_.clear();
   for (std::pmr::vector<Record*>& waiters : quiet_waiters_) waiters.clear();
 }

@@ -75,11 +75,13 @@ class Clock {
 class FiberScheduler final : public Scheduler {
  public:
   struct Options {
-    StackPool* stacks = nullptr;      // shared with other runs of this thread; null: an own one
-    uint64_t max_steps = UINT64_MAX;  // more decisions than this are a hang: a livelock
-    const Clock* clock = nullptr;     // outlives the scheduler; null: virtual time
-    StopWatch* watch = nullptr;       // outlives the scheduler; may be null
-    bool tells_alone = false;         // the strategy is told of steps that nobody can come between
+    StackPool* stacks = nullptr;  // shared with other runs of this thread; null: an own one
+    // More decisions than this are a hang, a livelock; kUndecidedPoints preemption points at which
+    // nothing was to be decided count as one.
+    uint64_t max_steps = UINT64_MAX;
+    const Clock* clock = nullptr;  // outlives the scheduler; null: virtual time
+    StopWatch* watch = nullptr;    // outlives the scheduler; may be null
+    bool tells_alone = false;      // the strategy is told of steps that nobody can come between
   };
 
   // `strategy` outlives the scheduler.
@@ -118,8 +120,18 @@ class FiberScheduler final : public Scheduler {
   // `reason.killable`.
   void wait_quiet(const WaitReason& reason, Quiet quiet = Quiet::now);
 
+  // What fn() reads is no preemption point: for those who look at a run from outside.
+  template <typename Fn>
+  void look(Fn fn) {
+    const bool before = std::exchange(preemptive_, false);
+    fn();
+    preemptive_ = before;
+  }
+
   // Lets every other runnable task go first, as far as the strategy likes.
   void yield();
+
+  static constexpr uint64_t kUndecidedPoints = 64;
 
   // How many times it was decided who goes on, timers included.
   uint64_t steps() const { return steps_; }
@@ -145,7 +157,6 @@ class FiberScheduler final : public Scheduler {
   const Task* following_task(const Task& task) const;
 
   Record& self() const;
-  void enqueue(Record& record);
   bool begin_wait(const WaitReason& reason);
   void make_runnable(Record& record);
   void check_canary(Record& record);
@@ -157,6 +168,7 @@ class FiberScheduler final : public Scheduler {
   }
 
   void count_step();
+  void check_limit();
   void fetch_ahead() const;
   Record& pick();
   void suspend(Record& record);
@@ -198,6 +210,7 @@ class FiberScheduler final : public Scheduler {
   bool inside_run_ = false;
   bool is_broken_ = false;
   RunEnd end_;
+  uint64_t undecided_ = 0;  // preemption points at which nothing was to be decided
 };
 
 }  // namespace coldread::sim

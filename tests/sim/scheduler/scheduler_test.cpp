@@ -283,6 +283,34 @@ TEST(SchedulerLimit, EndlessRunIsAHang) {
   EXPECT_EQ(end.waiting[0].name, "reader");
 }
 
+// Alone, or under a strategy that nobody asks: it does not even pass the decisions that are
+// counted.
+TEST(SchedulerLimit, ATaskThatNeverLetsGoIsAHang) {
+  FifoStrategy fifo;
+  RandomStrategy random(1);
+  for (SchedulingStrategy* strategy :
+       {static_cast<SchedulingStrategy*>(&fifo), static_cast<SchedulingStrategy*>(&random)}) {
+    for (const bool tells_alone : {false, true}) {
+      FiberScheduler::Options options;
+      options.max_steps = 1000;
+      options.tells_alone = tells_alone;
+      Tasks tasks(*strategy, options);
+      uint64_t points = 0;
+      tasks.spawn("reader", [&] { tasks.scheduler.block(kWait); });
+      tasks.spawn("busy", [&] {
+        for (;; points++) tasks.scheduler.preemption_point(&points);
+      });
+      const RunEnd end = tasks.scheduler.run();
+      EXPECT_EQ(end.report, ReportKind::hang);
+      EXPECT_EQ(end.task, "busy");
+      const bool told = tells_alone && strategy->preemptive();
+      const uint64_t expected = 1000 * (told ? 1 : FiberScheduler::kUndecidedPoints);
+      EXPECT_LE(points, expected);
+      EXPECT_GT(points, expected * 9 / 10);
+    }
+  }
+}
+
 TEST_F(SchedulerTest, DroppedTasksCountAsFinished) {
   Task& task = tasks_.spawn("a", [this] { scheduler_.block(kWait); });
   scheduler_.run();
