@@ -147,9 +147,9 @@ ExhaustiveSearch::TaskState& ExhaustiveSearch::task(uint32_t pid) {
 void ExhaustiveSearch::note_task(const Task& noted, bool runs, const void* object) {
   TaskState& state = task(noted.pid);
   if (runs) {
-    state.object = object;
+    state.object = whole(object);
   } else if (!state.runnable) {
-    state.object = noted.waiting.object;
+    state.object = whole(noted.waiting.object);
     if (runner_ != 0 && runner_ != noted.pid) join(state.clock, task(runner_).clock);
   }
   state.runnable = true;
@@ -235,6 +235,10 @@ void ExhaustiveSearch::take_step(const Node& decided) {
   state.clock[chosen] = depth_;
   accesses_[object] = {depth_ - 1, chosen, state.clock};
   state.object = nullptr;
+}
+
+const void* ExhaustiveSearch::whole(const void* part) const {
+  return part != nullptr && whole_of_ ? whole_of_(part) : part;
 }
 
 bool ExhaustiveSearch::independent(uint32_t left, uint32_t right) const {

@@ -3,15 +3,17 @@
 // Without a bound on preemptions it leaves out interleavings that differ only in the order of steps
 // on different objects: dynamic partial-order reduction (Flanagan and Godefroid, 2005: a decision
 // gets another choice only when a later step turns out to meet what was chosen) with sleep sets
-// (Godefroid, 1996). A step touches the object its preemption point names; one that follows a wait,
-// what was waited for (WaitReason::object); one of which neither is known, everything. What a task
-// touches while nobody else can go on counts too: it may meet what others touched before, so the
-// scheduler must tell of it (FiberScheduler::Options::tells_alone). With a bound every interleaving
-// within it is run, since leaving some out could lose others.
+// (Godefroid, 1996). A step touches what its preemption point names, and all that is freed together
+// with that, since the step may free it; one that follows a wait, what was waited for
+// (WaitReason::object); one of which neither is known, everything. What a task touches while nobody
+// else can go on counts too: it may meet what others touched before, so the scheduler must tell of
+// it (FiberScheduler::Options::tells_alone). With a bound every interleaving within it is run, since
+// leaving some out could lose others.
 //
 // Thread rules: one thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,8 +25,14 @@ namespace coldread::sim {
 
 class ExhaustiveSearch {
  public:
+  // What a step touches more than the part that it names: a number of which the last reference
+  // is given back goes with all that lies around it.
+  using WholeOf = std::function<const void*(const void* part)>;
+
   // `preemptions`: at most so many times a task that could go on does not; nothing: no bound.
-  explicit ExhaustiveSearch(std::optional<unsigned> preemptions) : preemptions_(preemptions) {}
+  // `whole_of`: null: each part is on its own.
+  explicit ExhaustiveSearch(std::optional<unsigned> preemptions, WholeOf whole_of = {})
+      : preemptions_(preemptions), whole_of_(std::move(whole_of)) {}
 
   // For the next run. To be called after the run before it has ended; false: there is none left.
   bool begin_run();
@@ -75,8 +83,10 @@ class ExhaustiveSearch {
   void want_conflicting(Node& node);
   void take_step(const Node& node);
   bool independent(uint32_t left, uint32_t right) const;
+  const void* whole(const void* part) const;
 
   const std::optional<unsigned> preemptions_;
+  const WholeOf whole_of_;
   std::unique_ptr<DecidingStrategy> run_;
   std::vector<Node> nodes_;
   bool any_run_ = false;

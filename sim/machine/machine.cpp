@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "sim/machine/disk_calls.h"
 #include "sim/outcome_hash.h"
@@ -290,6 +291,28 @@ void Machine::report_leaks(RunResult& result) {
   }
   report.text = "something is left over after everything was given back";
   result.transcript.report = std::move(report);
+}
+
+const void* Machine::whole_of(const void* address) {
+  const void* whole = address;
+  const auto look_in = [&]<typename T>(Pool<T>& pool) {
+    pool.for_each_live([&](Handle<T> handle) {
+      const T* const first = &*handle;
+      if (!std::less<>()(address, static_cast<const void*>(first)) &&
+          std::less<>()(address, static_cast<const void*>(first + 1)))
+        whole = first;
+    });
+  };
+  look_in(kernel_.files);
+  look_in(kernel_.fscache.cookie_pool);
+  look_in(kernel_.fscache.volume_pool);
+  look_in(kernel_.fscache.cache_pool);
+  look_in(kernel_.cachefiles.req_pool);
+  look_in(kernel_.cachefiles.object_pool);
+  look_in(kernel_.cachefiles.info_pool);
+  look_in(kernel_.cachefiles.volume_pool);
+  look_in(kernel_.cachefiles.cache_pool);
+  return whole;
 }
 
 RunResult run(const scenario::Scenario& scenario, const RunOptions& options) {

@@ -42,6 +42,9 @@ class Machine {
   FiberScheduler& scheduler() { return scheduler_; }
   Kernel& kernel() { return kernel_; }
   MemoryStore& store() { return store_; }
+  // What the modelled kernel frees as a whole and `address` is a part of: an object, a cookie, a
+  // request ... If there is none, the address.
+  const void* whole_of(const void* address);
 
  private:
   friend class ModelSyscalls;

@@ -23,7 +23,8 @@ constexpr int kRounds = kAddressSanitizer ? 10 : 150;
 using Plays = std::vector<std::string>;
 
 // Who touched each object and the lock, in order: all that a run can tell.
-std::string play(SchedulingStrategy& strategy, StackPool& stacks, const Plays& plays) {
+std::string play(SchedulingStrategy& strategy, StackPool& stacks, const Plays& plays,
+                 std::string* order = nullptr) {
   FiberScheduler::Options options;
   options.stacks = &stacks;
   options.tells_alone = true;
@@ -42,6 +43,7 @@ std::string play(SchedulingStrategy& strategy, StackPool& stacks, const Plays& p
           std::string& object = touched[static_cast<size_t>(c - 'A')];
           tasks.scheduler.preemption_point(&object);
           object += static_cast<char>('0' + i);
+          if (order != nullptr) *order += c;
         }
       }
     });
@@ -92,6 +94,24 @@ TEST(Reduction, LosesNoOutcome) {
     many += whole.runs;
   }
   EXPECT_LT(4 * few, many);
+}
+
+// Two parts of something that one of the tasks may free: the order counts all the same.
+TEST(Reduction, WhatIsFreedTogetherBelongsTogether) {
+  const auto orders = [](ExhaustiveSearch::WholeOf whole_of) {
+    StackPool stacks;
+    ExhaustiveSearch search({}, std::move(whole_of));
+    std::set<std::string> seen;
+    while (search.begin_run()) {
+      std::string order;
+      play(search.strategy(), stacks, {"AAA", "BBB"}, &order);
+      seen.insert(order);
+    }
+    return seen;
+  };
+  static const int kWhole = 0;
+  EXPECT_LT(orders({}).size(), 20U);
+  EXPECT_EQ(orders([](const void*) { return &kWhole; }).size(), 20U);
 }
 
 // What a task touches when all others have ended meets what they touched before.
