@@ -76,11 +76,15 @@ RunResult Workbench::run(SchedulingStrategy& strategy) {
   RunResult result;
   if (machine_ != nullptr) {
     set_up();
+    playing_ = machine_;
     const RunArena::Inside inside(arena_);
     result = machine_->play_rest();
   } else {
-    result = Machine(scenario_, profile_, options_).run();
+    Machine fresh(scenario_, profile_, options_);
+    playing_ = &fresh;
+    result = fresh.run();
   }
+  playing_ = nullptr;
   switch_.chosen = nullptr;
   return result;
 }

@@ -34,6 +34,9 @@ class Workbench {
   // Sets up a run and drops it: what is spent beside playing.
   void set_up();
 
+  // While run() lasts: the machine, for who looks on.
+  Machine* playing() const { return playing_; }
+
   bool reuses() const { return machine_ != nullptr; }
   size_t saved_bytes() const { return arena_.saved_bytes(); }
 
@@ -62,6 +65,7 @@ class Workbench {
   Switch switch_;
   RunArena arena_;
   Machine* machine_ = nullptr;  // in the arena
+  Machine* playing_ = nullptr;
   StackPool::Mark free_stacks_;
   std::vector<SavedFrames> frames_;
   std::vector<std::byte> saved_frames_;

@@ -25,6 +25,10 @@ struct MemoryStore::Inode {
   uint64_t contribution = 0;
   bool buries = false;  // it is the graveyard
   bool touched = false;
+  // For state(): how often it changed, and what it was like then.
+  uint64_t changes = 1;
+  uint64_t seen = 0;
+  uint64_t likeness = 0;
 };
 
 }  // namespace coldread::sim

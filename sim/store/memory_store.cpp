@@ -305,6 +305,7 @@ bool MemoryStore::was_written(InodeNumber inode, uint64_t offset, uint64_t lengt
 }
 
 void MemoryStore::touch(Inode& inode) {
+  inode.changes++;
   if (inode.touched) return;
   inode.touched = true;
   touched_.push_back(inode.number);
@@ -325,6 +326,43 @@ uint64_t MemoryStore::contribution(const Inode& inode) const {
   for (const Extent& extent : inode.data.extents()) {
     hash.add(extent.from);
     hash.add(extent.to);
+  }
+  return hash.value();
+}
+
+uint64_t MemoryStore::likeness(const Inode& inode) {
+  OutcomeHash hash;
+  hash.add(inode.number);
+  hash.add(inode.mode);
+  hash.add(inode.links);
+  hash.add(inode.data.size());
+  for (const auto& [name, value] : inode.xattrs) {
+    hash.add(name);
+    hash.add(value);
+  }
+  for (const auto& [name, entry] : inode.entries) {
+    hash.add(name);
+    hash.add(entry);
+  }
+  std::vector<std::byte> bytes(kBlockSize);
+  for (const Extent& extent : inode.data.extents()) {
+    hash.add(extent.from);
+    for (uint64_t at = extent.from; at < extent.to; at += bytes.size())
+      hash.add(std::span(bytes).first(inode.data.read(at, bytes)));
+  }
+  return hash.value();
+}
+
+uint64_t MemoryStore::state() {
+  OutcomeHash hash;
+  for (const auto& inode : inodes_) {
+    if (inode == nullptr) continue;
+    if (inode->seen != inode->changes) {
+      inode->seen = inode->changes;
+      inode->likeness = likeness(*inode);
+    }
+    hash.add(inode->likeness);
+    hash.add(inode->references);
   }
   return hash.value();
 }
