@@ -22,7 +22,8 @@ constexpr const char* kAbout =
 constexpr const char* kFooter =
     "Exit codes: 0 passed, 1 a wrong answer, 2 usage or bad input, 3 a broken invariant, 4 a "
     "hang,\n"
-    "5 the environment failed, 77 everything was skipped; of several 2 > 5 > 3 > 4 > 1.\n"
+    "5 the environment failed, 77 everything was skipped, 130 interrupted; of several\n"
+    "2 > 5 > 3 > 4 > 1 > 130.\n"
     "Each command has its own --help, with examples.";
 
 int complain(const CLI::App& app, const CLI::ParseError& error) {

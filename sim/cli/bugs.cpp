@@ -99,6 +99,7 @@ sim::ExploreOptions explore_options(const Profile& profile, const HuntOptions& h
   options.search = hunt.search;
   options.seed = hunt.first_seed;
   options.schedules = hunt.limit;
+  options.stop = hunt.stop;
   return options;
 }
 

@@ -4,6 +4,7 @@
 // the change of the same name (kernelmodel/profile.h).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -59,6 +60,7 @@ struct HuntOptions {
   sim::Search search = sim::Search::pos;  // of a race; not dfs
   uint64_t limit = 10'000;                // schedules
   uint64_t first_seed = 1;
+  const std::atomic<bool>* stop = nullptr;  // once it is set, nothing more is tried
 };
 
 // Plays the scenario in `profile` until the bug shows: if it is none that takes a race, first in,

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/cli/exit_code.h"
+#include "sim/cli/interrupt.h"
 
 namespace coldread::cli {
 namespace {
@@ -27,7 +28,7 @@ struct Cell {
 Cell hunt_often(const Bug& bug, const scenario::Scenario& scenario, sim::Search search) {
   std::vector<Hunt> hunts;
   for (size_t i = 0; i < kHunts; i++) {
-    const HuntOptions options{search, kLimit, 1 + i * kSeedsApart};
+    const HuntOptions options{search, kLimit, 1 + i * kSeedsApart, &catch_interrupts()};
     hunts.push_back(hunt(bug, scenario, profile_with(bug), "", options));
     if (!hunts.back().found) hunts.back().schedules = kLimit + 1;
   }
@@ -83,6 +84,7 @@ int bugs_table(const std::vector<const Bug*>& bugs, const std::string& directory
     std::array<Cell, kSearches.size()> cells;
     for (size_t i = 0; i < kSearches.size(); i++)
       cells[i] = hunt_often(*bug, *scenario, kSearches[i]);
+    if (catch_interrupts()) break;  // what was counted of this one is not all
     all &= std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.found; });
     if (format == "json")
       out.push_back(row_json(*bug, cells));
@@ -90,7 +92,8 @@ int bugs_table(const std::vector<const Bug*>& bugs, const std::string& directory
       print_row(*bug, cells);
   }
   if (format == "json") fmt::print("{}\n", out.dump(2));
-  return all ? kPassed : kWrongAnswer;
+  if (!all) return kWrongAnswer;
+  return catch_interrupts() ? kInterrupted : kPassed;
 }
 
 }  // namespace coldread::cli

@@ -9,6 +9,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
 #include "sim/cli/find_scenarios.h"
+#include "sim/cli/interrupt.h"
 #include "sim/cli/run_request.h"
 
 namespace coldread::cli {
@@ -88,7 +89,7 @@ Found look_for(const BugsRequest& request, const Bug& bug, const scenario::Scena
   const Profile* without = profile_without(bug);
   const std::string_view sound = without == nullptr ? "" : without->name;
   Found found;
-  HuntOptions options{bug.search, request.schedules, request.seed};
+  HuntOptions options{bug.search, request.schedules, request.seed, &catch_interrupts()};
   if (!request.strategy.empty()) options.search = search_named(request.strategy);
   found.hunt = hunt(bug, scenario, with, sound, options);
   if (without != nullptr) {
@@ -125,6 +126,7 @@ int run(const BugsRequest& request) {
     fmt::print(stderr, "coldread: {}\n", directory.error());
     return kBadInput;
   }
+  const std::atomic<bool>& stop = catch_interrupts();
   Json out = Json::array();
   bool good = true;
   for (const Bug* bug : chosen(request)) {
@@ -134,6 +136,7 @@ int run(const BugsRequest& request) {
       return kBadInput;
     }
     const Found found = look_for(request, *bug, *scenario);
+    if (stop) break;  // this one was not looked for long enough
     good &= found.hunt.found && found.silent;
     if (request.format == "json") {
       out.push_back(run_json(*bug, found));
@@ -143,7 +146,8 @@ int run(const BugsRequest& request) {
     }
   }
   if (request.format == "json") fmt::print("{}\n", out.dump(2));
-  return good ? kPassed : kWrongAnswer;
+  if (!good) return kWrongAnswer;
+  return stop ? kInterrupted : kPassed;
 }
 
 }  // namespace
@@ -173,7 +177,8 @@ void add_bugs(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->footer(
-      "Exit code 1: one was not found, or was found where it is not.\n\n"
+      "Exit code 1: one was not found, or was found where it is not. 130: on Ctrl-C, after what\n"
+      "is known by then.\n\n"
       "Examples:\n"
       "  coldread bugs\n"
       "  coldread bugs --run\n"

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kFooter =
     "FILE is what `coldread explore --shard K/N --format json` printed, a line for each scenario.\n"
     "Parts of the same exploration are added up, as if one machine had run all of it. Exit code 3\n"
-    "or 4 if anything was found.\n\n"
+    "or 4 if anything was found, else 130 if a part was interrupted.\n\n"
     "Example:\n"
     "  coldread explore a.json --shard 0/2 --format json > 0.json\n"
     "  coldread explore a.json --shard 1/2 --format json > 1.json\n"

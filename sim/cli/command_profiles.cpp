@@ -11,6 +11,8 @@
 namespace coldread::cli {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 // A change that the older of two profiles has and the newer has not.
 std::string why_lost(const ChangeInfo& change, const Profile& newer) {
   if (change.needed_since.empty()) return fmt::format(" (not in {})", newer.name);
@@ -22,7 +24,7 @@ void print_change(const ChangeInfo& change, const std::string& note) {
              change.summary, note);
 }
 
-int print_difference(const Profile& a, const Profile& b) {
+void print_difference(const Profile& a, const Profile& b) {
   fmt::print("From {} to {}:\n", a.name, b.name);
   size_t common = 0;
   for (const ChangeInfo& change : all_changes()) {
@@ -33,7 +35,6 @@ int print_difference(const Profile& a, const Profile& b) {
     if (a.has(change.change) && !b.has(change.change)) print_change(change, why_lost(change, b));
   }
   fmt::print("{} changes are in both.\n", common);
-  return kPassed;
 }
 
 void print_text() {
@@ -52,8 +53,29 @@ void print_text() {
   }
 }
 
+Json describe(const ChangeInfo& change) {
+  return {{"name", change.name},
+          {"since", change.since},
+          {"commit", change.commit},
+          {"summary", change.summary}};
+}
+
+void print_difference_json(const Profile& a, const Profile& b) {
+  Json out{{"from", a.name},
+           {"to", b.name},
+           {"added", Json::array()},
+           {"removed", Json::array()},
+           {"common", Json::array()}};
+  for (const ChangeInfo& change : all_changes()) {
+    if (a.has(change.change) && b.has(change.change))
+      out["common"].push_back(change.name);
+    else if (a.has(change.change) || b.has(change.change))
+      out[b.has(change.change) ? "added" : "removed"].push_back(describe(change));
+  }
+  fmt::print("{}\n", out.dump(2));
+}
+
 void print_json() {
-  using Json = nlohmann::ordered_json;
   Json out{{"default", kDefaultProfile}, {"profiles", Json::array()}, {"changes", Json::array()}};
   for (const Profile& profile : profiles()) {
     Json has = Json::array();
@@ -66,12 +88,7 @@ void print_json() {
                                {"kernel_series", profile.kernel_series},
                                {"changes", has}});
   }
-  for (const ChangeInfo& change : all_changes()) {
-    out["changes"].push_back({{"name", change.name},
-                              {"since", change.since},
-                              {"commit", change.commit},
-                              {"summary", change.summary}});
-  }
+  for (const ChangeInfo& change : all_changes()) out["changes"].push_back(describe(change));
   fmt::print("{}\n", out.dump(2));
 }
 
@@ -99,11 +116,14 @@ void add_profiles(CLI::App& app, Action& action) {
       "  coldread profiles --format json | jq -r '.profiles[].name'");
   command->callback([&action, format, difference] {
     action = [format, difference]() -> int {
-      if (!difference->empty()) {
-        return print_difference(*find_profile(difference->front()),
-                                *find_profile(difference->back()));
+      const bool json = *format == "json";
+      if (difference->empty()) {
+        json ? print_json() : print_text();
+      } else {
+        const Profile& from = *find_profile(difference->front());
+        const Profile& to = *find_profile(difference->back());
+        json ? print_difference_json(from, to) : print_difference(from, to);
       }
-      *format == "json" ? print_json() : print_text();
       return kPassed;
     };
   });

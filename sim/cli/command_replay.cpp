@@ -17,7 +17,8 @@ constexpr const char* kFooter =
     "modelled functions it is in, what it waits for and the locks it holds, the request table, "
     "the\n"
     "objects and where their files have data. Going back is a smaller N. Exit code 3 or 4 as for\n"
-    "`coldread run` if the report comes, 1 if another one or none does.\n\n"
+    "`coldread run` if the report comes, 1 if another one or none does; 2 if the run ends before\n"
+    "what it shall stop at.\n\n"
     "Examples:\n"
     "  coldread replay finding.json\n"
     "  coldread replay finding.json --to 40\n"
@@ -28,6 +29,15 @@ struct ReplayRequest {
   std::optional<uint64_t> to;
   std::string until;
 };
+
+int complain_of_the_end(const ReplayRequest& request, const sim::Replayed& replayed) {
+  const std::string wanted = request.until.empty()
+                                 ? fmt::format("decision {}", *request.to)
+                                 : fmt::format("an event with \"{}\"", request.until);
+  fmt::print(stderr, "coldread: {}: expected to stop at {}, but the run ended after {} decisions\n",
+             request.path, wanted, replayed.decisions);
+  return kBadInput;
+}
 
 int replay(const ReplayRequest& request) {
   const Result<LoadedFinding> finding = load_finding(request.path);
@@ -47,6 +57,7 @@ int replay(const ReplayRequest& request) {
   } else {
     fmt::print("the run ended well\n");
   }
+  if (request.to || !request.until.empty()) return complain_of_the_end(request, replayed);
   const bool same = replayed.report && sim::report_signature(*replayed.report) ==
                                            sim::report_signature(finding->file.report);
   if (!same) {

@@ -7,6 +7,7 @@
 #include "sim/cli/execute.h"
 #include "sim/cli/exit_code.h"
 #include "sim/cli/finding.h"
+#include "sim/cli/interrupt.h"
 #include "sim/cli/progress.h"
 #include "sim/explore/shrink.h"
 #include "sim/replay/replay.h"
@@ -16,7 +17,8 @@ namespace {
 
 constexpr const char* kFooter =
     "Leaves out tasks, steps and context switches as long as the same report comes of it; each\n"
-    "candidate is played. FILE is what `coldread explore --save FILE` wrote.\n\n"
+    "candidate is played. FILE is what `coldread explore --save FILE` wrote. On Ctrl-C the\n"
+    "smallest so far is written, exit code 130.\n\n"
     "Example:\n"
     "  coldread explore a.json --strategy pos --save finding.json\n"
     "  coldread shrink finding.json -o small.json";
@@ -41,12 +43,14 @@ int shrink(const ShrinkRequest& request) {
   }
   Progress progress(0);
   size_t taken = 0;
-  sim::ShrinkOptions options{finding->profile, load_options(), request.schedules, nullptr};
+  const std::atomic<bool>& stop = catch_interrupts();
+  sim::ShrinkOptions options{finding->profile, load_options(), request.schedules, nullptr, &stop};
   options.on_progress = [&](const sim::FindingFile& smaller) {
     progress.show(++taken, size_text(smaller));
   };
   const Result<sim::FindingFile> small = sim::shrink(finding->file, options);
   progress.clear();
+  const bool interrupted = stop;
   if (!small) {
     fmt::print(stderr, "coldread: {}\n", small.error());
     return kBadInput;
@@ -54,14 +58,15 @@ int shrink(const ShrinkRequest& request) {
   const std::string output = request.output.empty() ? request.path : request.output;
   if (!write_finding(output, *small)) return kBadInput;
   fmt::print("{}: {}\n", small->report.kind, small->report.text);
-  fmt::print("  {}, of {}\n", size_text(*small), size_text(finding->file));
+  fmt::print("  {}, of {}{}\n", size_text(*small), size_text(finding->file),
+             interrupted ? "; interrupted: it may become smaller" : "");
   fmt::print("  repeat: coldread replay {}\n", output);
   if (const Result<LoadedFinding> again = load_finding(output)) {
     const sim::ReplayOptions replay{
         again->profile, again->file.schedule, again->file.daemon_choices, {}, ""};
     fmt::print("{}", sim::columns(sim::look_at(again->scenario, replay)));
   }
-  return kPassed;
+  return interrupted ? kInterrupted : kPassed;
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ enum ExitCode : int {
 // The one that a command which did several things ends with: what makes the other results worth
 // less comes first.
 constexpr int worse(int a, int b) {
-  for (const int code : {kBadInput, kEnvironmentFailed, kBrokenInvariant, kHang, kWrongAnswer})
+  for (const int code :
+       {kBadInput, kEnvironmentFailed, kBrokenInvariant, kHang, kWrongAnswer, kInterrupted})
     if (a == code || b == code) return code;
   return a == kAllSkipped ? b : a;
 }

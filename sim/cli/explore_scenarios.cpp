@@ -103,12 +103,15 @@ int check(const ExploreRequest& request, const std::string& path,
           const scenario::Scenario& scenario, sim::ExploreOptions options) {
   if (options.search == sim::Search::dfs) options.search = sim::Search::random;
   if (!request.schedules) options.schedules = kCheckedSchedules;
-  if (const auto difference = sim::check_determinism(scenario, options)) {
-    fmt::print("{}: NOT THE SAME: {}\n", path, *difference);
+  const sim::DeterminismCheck check = sim::check_determinism(scenario, options);
+  if (check.difference) {
+    fmt::print("{}: NOT THE SAME: {}\n", path, *check.difference);
     return kBrokenInvariant;
   }
-  fmt::print("{}: {} schedules played twice: the same states\n", path, options.schedules);
-  return kPassed;
+  const bool interrupted = check.schedules < options.schedules;
+  fmt::print("{}: {} schedules played twice{}: the same states\n", path, check.schedules,
+             interrupted ? ", interrupted" : "");
+  return interrupted ? kInterrupted : kPassed;
 }
 
 // The first one that nobody expects. False: it could not, and was said.
@@ -128,13 +131,14 @@ bool save(const std::string& path, const Explored& explored) {
 // What only one thread does when a scenario was explored: findings made short and drawn.
 void tell_findings(const scenario::Scenario& scenario, const Profile& profile, bool daemon_choices,
                    Explored& explored) {
+  const std::atomic<bool>& stop = catch_interrupts();
   for (sim::Finding& finding : explored.result.findings) {
     // Another report of the same kind would be another finding.
     const std::string wanted = sim::report_signature(finding.report);
     finding.schedule = sim::shrink_schedule(
         scenario, profile,
         [&](const player::RunReport& report) { return sim::report_signature(report) == wanted; },
-        finding.schedule, daemon_choices);
+        finding.schedule, daemon_choices, &stop);
     const sim::ReplayOptions replay{profile, finding.schedule, daemon_choices, {}, ""};
     explored.columns.push_back(sim::columns(sim::look_at(scenario, replay)));
   }
@@ -179,7 +183,8 @@ class Session {
     add(explored.result);
     const int exit_code = exit_code_of(explored);
     // Of several scenarios the first finding is kept.
-    if (exit_code != kPassed && !std::exchange(saved_, true) && !save(request_.save, explored))
+    if (exit_code != kPassed && exit_code != kInterrupted && !std::exchange(saved_, true) &&
+        !save(request_.save, explored))
       return kBadInput;
     return exit_code;
   }
@@ -221,11 +226,11 @@ int explore_scenarios(const ExploreRequest& request) {
   const std::atomic<bool>& stop = catch_interrupts();
   int exit_code = kAllSkipped;
   for (const std::string& path : *files) {
-    if (stop) break;
     exit_code = worse(exit_code, session.explore(path));
+    if (stop) break;
   }
   session.end();
-  return stop && exit_code == kPassed ? kInterrupted : exit_code;
+  return stop ? worse(exit_code, kInterrupted) : exit_code;
 }
 
 }  // namespace coldread::cli

@@ -18,7 +18,7 @@ Status merge_explored(Explored& into, Explored part) {
 }
 
 int exit_code_of(const Explored& explored) {
-  int exit_code = kPassed;
+  int exit_code = explored.result.interrupted ? kInterrupted : kPassed;
   for (const sim::Finding& finding : explored.result.findings) {
     if (finding.expected) continue;
     if (finding.kind != "hang") return kBrokenInvariant;

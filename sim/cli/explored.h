@@ -52,7 +52,7 @@ Result<Explored> parse_explored(const std::string& place, const std::string& lin
 // An error: not of the same exploration, or a shard is in both.
 Status merge_explored(Explored& into, Explored part);
 
-// The exit code that its findings make: 0, 3 or 4.
+// The exit code that its findings make: 0, 3 or 4; 130 if it was interrupted and has none.
 int exit_code_of(const Explored& explored);
 
 }  // namespace coldread::cli

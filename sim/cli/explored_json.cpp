@@ -124,6 +124,8 @@ Explored explored_of(const Node& node) {
   result.schedules = fields.need("schedules").number(kMost);
   result.redundant = fields.need("redundant").number(kMost);
   result.complete = fields.need("complete").boolean();
+  if (const auto interrupted = fields.find("interrupted"))
+    result.interrupted = interrupted->boolean();
   result.decisions = fields.need("decisions").number(kMost);
   fields.find("states");
   if (explored.exploration.shards > 1) restore_states(fields.need("states_seen"), result.states);
@@ -156,6 +158,7 @@ std::string explored_json(const Explored& explored) {
                  {"states", result.states.estimate()},
                  {"outcomes", outcomes_json(explored)},
                  {"findings", findings_json(explored)}});
+  if (result.interrupted) object["interrupted"] = true;
   if (exploration.shards > 1) object["states_seen"] = result.states.text();
   return object.dump();
 }

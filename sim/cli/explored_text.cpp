@@ -55,6 +55,7 @@ std::string explored_text(const Explored& explored, bool with_outcomes) {
   } else {
     text += fmt::format("{} schedules", result.schedules);
   }
+  if (result.interrupted) text += ", interrupted";
   text += result.findings.empty() ? std::string(", none bad")
                                   : fmt::format(", {} found", result.findings.size());
   return text + fmt::format("; {} outcomes, about {} states\n", result.outcomes.size(),

@@ -5,62 +5,98 @@
 #include <algorithm>
 
 #include "sim/explore/state_hash.h"
+#include "sim/machine/machine.h"
+#include "sim/machine/model_state.h"
 #include "sim/machine/workbench.h"
+#include "sim/outcome_hash.h"
 
 namespace coldread::sim {
 namespace {
 
-// The state after each decision. Places differ between machines, so objects are told apart by the
-// order in which they were touched.
-class Trail final : public DecisionWatch {
+// Places differ between machines, so objects are told apart by the order in which they were
+// touched.
+class Watch final : public DecisionWatch {
  public:
-  void restart() {
-    hash_.restart();
-    states.clear();
-  }
+  explicit Watch(std::function<Machine&()> machine) : machine_(std::move(machine)) {}
   void decided(const Task* current, const void* object, const Task& chosen) override {
-    hash_.decide(current, object, chosen);
-    states.push_back(hash_.value());
+    touched_.decide(current, object, chosen);
+    OutcomeHash state;
+    state.add(touched_.value());
+    state.add(model_state(machine_()));
+    trail.states.push_back(state.value());
   }
 
-  std::vector<uint64_t> states;
+  Trail trail;
 
  private:
-  StateHash hash_{false};
+  StateHash touched_{false};
+  const std::function<Machine&()> machine_;
 };
 
-}  // namespace
-
-std::optional<std::string> check_determinism(const scenario::Scenario& scenario,
-                                             const ExploreOptions& options) {
-  constexpr uint64_t kDecisions = 200;  // about so many; where pct's change points may be
+RunOptions running(const ExploreOptions& options) {
   RunOptions running;
   running.history = 0;
   running.keep = player::Keep::outcomes;
   running.daemon_choices = options.daemon_choices;
   running.changed_profile = &options.profile;
-  Workbench bench(scenario, options.profile, running);
-  Trail first, second;
-  for (uint64_t i = 0; i < options.schedules; i++) {
-    const uint64_t seed = options.seed + i;
-    StrategyBox one, other;
-    DecidingStrategy& used = one.make(options.search, seed, options.depth, kDecisions);
-    DecidingStrategy& fresh = other.make(options.search, seed, options.depth, kDecisions);
-    first.restart();
-    second.restart();
-    used.watch(&first);
-    fresh.watch(&second);
-    running.scheduling = &fresh;
-    const uint64_t outcome = bench.run(used).outcome;
-    const uint64_t again = run(scenario, running).outcome;
-    const auto [at, there] = std::mismatch(first.states.begin(), first.states.end(),
-                                           second.states.begin(), second.states.end());
-    if (at != first.states.end() || there != second.states.end())
-      return fmt::format("seed {}: two runs differ from decision {} on", seed,
-                         at - first.states.begin());
-    if (outcome != again) return fmt::format("seed {}: two runs end differently", seed);
-  }
+  return running;
+}
+
+std::unique_ptr<DecidingStrategy> make_named(const ExploreOptions& options, uint64_t seed) {
+  constexpr uint64_t kDecisions = 200;  // about so many; where pct's change points may be
+  if (options.search == Search::pct)
+    return std::make_unique<PctStrategy>(seed, options.depth, kDecisions);
+  if (options.search == Search::pos) return std::make_unique<PosStrategy>(seed);
+  return std::make_unique<RandomChoice>(seed);
+}
+
+// On the machine that is used again and again.
+Trail trail_on(Workbench& bench, DecidingStrategy& strategy) {
+  Watch watch([&]() -> Machine& { return *bench.playing(); });
+  strategy.watch(&watch);
+  watch.trail.outcome = bench.run(strategy).outcome;
+  return std::move(watch.trail);
+}
+
+}  // namespace
+
+Trail trail_of(const scenario::Scenario& scenario, const ExploreOptions& options,
+               DecidingStrategy& strategy) {
+  RunOptions alone = running(options);
+  alone.scheduling = &strategy;
+  Machine machine(scenario, options.profile, alone);
+  Watch watch([&]() -> Machine& { return machine; });
+  strategy.watch(&watch);
+  watch.trail.outcome = machine.run().outcome;
+  return std::move(watch.trail);
+}
+
+std::optional<std::string> difference_between(const Trail& one, const Trail& other) {
+  const auto [at, there] =
+      std::mismatch(one.states.begin(), one.states.end(), other.states.begin(), other.states.end());
+  if (at != one.states.end() || there != other.states.end())
+    return fmt::format("two runs differ from decision {} on", at - one.states.begin());
+  if (one.outcome != other.outcome) return "two runs end differently";
   return {};
+}
+
+DeterminismCheck check_determinism(const scenario::Scenario& scenario,
+                                   const ExploreOptions& options, const MakeStrategy& make) {
+  Workbench bench(scenario, options.profile, running(options));
+  DeterminismCheck check;
+  while (check.schedules < options.schedules && (options.stop == nullptr || !*options.stop)) {
+    const uint64_t seed = options.seed + check.schedules;
+    const auto used = make ? make(seed) : make_named(options, seed);
+    const auto fresh = make ? make(seed) : make_named(options, seed);
+    const auto difference =
+        difference_between(trail_on(bench, *used), trail_of(scenario, options, *fresh));
+    if (difference) {
+      check.difference = fmt::format("seed {}: {}", seed, *difference);
+      return check;
+    }
+    check.schedules++;
+  }
+  return check;
 }
 
 }  // namespace coldread::sim

@@ -9,6 +9,7 @@
 
 #include "sim/explore/exhaustive.h"
 #include "sim/explore/state_hash.h"
+#include "sim/machine/machine.h"
 #include "sim/machine/workbench.h"
 
 namespace coldread::sim {
@@ -62,6 +63,9 @@ class Worker final : private DecisionWatch {
     return run.transcript.report && note(std::move(*run.transcript.report), number, seed, strategy);
   }
 
+  // Of the run under way.
+  const void* whole_of(const void* part) const { return bench_.playing()->whole_of(part); }
+
   ExploreResult& result() { return result_; }
 
  private:
@@ -107,13 +111,13 @@ class Exploration {
  private:
   double elapsed() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
 
-  bool stopped() const {
-    return (options_.stop != nullptr && *options_.stop) || (found_ && !options_.keep_going);
-  }
-
   // Looks at the clock now and then.
   bool enough(Worker& worker) {
-    if (stopped()) return true;
+    if (found_ && !options_.keep_going) return true;
+    if (options_.stop != nullptr && *options_.stop) {
+      worker.result().interrupted = true;
+      return true;
+    }
     if (worker.result().schedules % kLookEvery != 0) return false;
     if (options_.on_progress) show_progress(worker.result());
     return options_.seconds > 0 && elapsed() >= options_.seconds;
@@ -161,8 +165,9 @@ class Exploration {
   }
 
   void search_all() {
-    ExhaustiveSearch search(options_.preemptions);
     Worker worker(scenario_, options_);
+    ExhaustiveSearch search(options_.preemptions,
+                            [&](const void* part) { return worker.whole_of(part); });
     uint64_t redundant = 0;
     bool complete = false;
     while (!enough(worker) && worker.result().schedules < options_.schedules) {
@@ -222,6 +227,7 @@ player::Transcript run_with(const scenario::Scenario& scenario, const Profile& p
 void merge_results(ExploreResult& into, ExploreResult part) {
   into.schedules += part.schedules;
   into.redundant += part.redundant;
+  into.interrupted |= part.interrupted;
   into.decisions += part.decisions;
   into.states.merge(part.states);
   for (auto& [key, outcome] : part.outcomes) {
@@ -252,7 +258,7 @@ player::Transcript replay(const scenario::Scenario& scenario, const Profile& pro
 // Drops chunks, then single choices, as long as that changes something.
 Schedule shrink_schedule(const scenario::Scenario& scenario, const Profile& profile,
                          const std::function<bool(const player::RunReport&)>& is_wanted,
-                         Schedule schedule, bool daemon_choices) {
+                         Schedule schedule, bool daemon_choices, const std::atomic<bool>* stop) {
   Workbench bench(scenario, profile, run_options(profile, daemon_choices, player::Keep::outcomes));
   const auto still_breaks = [&](const Schedule& tried) {
     ReplayStrategy strategy(tried);
@@ -261,6 +267,7 @@ Schedule shrink_schedule(const scenario::Scenario& scenario, const Profile& prof
   };
   for (size_t chunk = std::max<size_t>(schedule.size() / 2, 1); chunk > 0; chunk /= 2) {
     for (size_t from = 0; from < schedule.size();) {
+      if (stop != nullptr && *stop) return schedule;
       Schedule tried = schedule;
       const auto first = std::next(tried.begin(), static_cast<std::ptrdiff_t>(from));
       const size_t count = std::min(chunk, tried.size() - from);

@@ -65,9 +65,10 @@ struct Finding {
 };
 
 struct ExploreResult {
-  uint64_t schedules = 0;  // run
-  uint64_t redundant = 0;  // of these, dfs: that were known not to matter
-  bool complete = false;   // dfs: there is no further one
+  uint64_t schedules = 0;    // run
+  uint64_t redundant = 0;    // of these, dfs: that were known not to matter
+  bool complete = false;     // dfs: there is no further one
+  bool interrupted = false;  // ExploreOptions::stop ended it
   double seconds = 0;
   uint64_t decisions = 0;                // of all schedules together
   DistinctCount states;                  // that decisions were taken in
@@ -84,9 +85,11 @@ ExploreResult explore(const scenario::Scenario& scenario, const ExploreOptions& 
 player::Transcript replay(const scenario::Scenario& scenario, const Profile& profile,
                           const Schedule& schedule, bool daemon_choices = false);
 
-// Leaves out of a schedule that leads to a report that is wanted what is not needed for one.
+// Leaves out of a schedule that leads to a report that is wanted what is not needed for one. Once
+// `stop` is set, the shortest so far; null: nobody stops it.
 Schedule shrink_schedule(const scenario::Scenario& scenario, const Profile& profile,
                          const std::function<bool(const player::RunReport&)>& is_wanted,
-                         Schedule schedule, bool daemon_choices = false);
+                         Schedule schedule, bool daemon_choices = false,
+                         const std::atomic<bool>* stop = nullptr);
 
 }  // namespace coldread::sim

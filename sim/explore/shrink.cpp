@@ -96,10 +96,14 @@ class Shrinker {
   }
 
   bool take_one_out() {
-    for (const Json& candidate : smaller_documents(best_.scenario))
+    for (const Json& candidate : smaller_documents(best_.scenario)) {
+      if (stopped()) return false;
       if (accept(candidate)) return true;
+    }
     return false;
   }
+
+  bool stopped() const { return options_.stop != nullptr && *options_.stop; }
 
   bool is_wanted(const player::RunReport& report) const {
     return report_signature(report) == wanted_;
@@ -130,7 +134,7 @@ class Shrinker {
   void switch_less() {
     const Result<scenario::Scenario> scenario = load(best_.scenario);
     if (!scenario) return;
-    for (uint64_t i = 0; i < kOthers; i++) {
+    for (uint64_t i = 0; i < kOthers && !stopped(); i++) {
       std::optional<Schedule> other = search(*scenario, 1 + i * options_.schedules);
       if (!other) continue;
       other = shorten(*scenario, std::move(*other));
@@ -150,6 +154,7 @@ class Shrinker {
       exploring.search = search;
       exploring.daemon_choices = best_.daemon_choices;
       exploring.schedules = options_.schedules / 3;
+      exploring.stop = options_.stop;
       exploring.is_expected = [this](const player::RunReport& report) {
         return !is_wanted(report);
       };
@@ -164,7 +169,7 @@ class Shrinker {
     return shrink_schedule(
         scenario, options_.profile,
         [this](const player::RunReport& report) { return is_wanted(report); }, std::move(schedule),
-        best_.daemon_choices);
+        best_.daemon_choices, options_.stop);
   }
 
   const ShrinkOptions& options_;

@@ -7,6 +7,7 @@
 // Thread rules: one thread; the same finding gives the same result.
 #pragma once
 
+#include <atomic>
 #include <functional>
 
 #include "kernelmodel/profile.h"
@@ -21,6 +22,7 @@ struct ShrinkOptions {
   uint64_t schedules = 1'000;  // tried for each candidate
   // Called for each candidate that was taken.
   std::function<void(const FindingFile& smaller)> on_progress;
+  const std::atomic<bool>* stop = nullptr;  // once it is set, what there is is the result
 };
 
 struct FindingSize {

@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 namespace coldread::cli {
 namespace {
@@ -18,6 +21,23 @@ std::string contents(const std::filesystem::path& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+// A line of /proc/PID/status, behind its name.
+std::string status_of(pid_t process, const std::string& name) {
+  std::istringstream lines(contents("/proc/" + std::to_string(process) + "/status"));
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(name + ":\t")) return line.substr(name.size() + 2);
+  return {};
+}
+
+bool catches_interrupt(pid_t process) {
+  const std::string caught = status_of(process, "SigCgt");
+  return !caught.empty() && (std::stoull(caught, nullptr, 16) & 1u << (SIGINT - 1)) != 0;
+}
+
+bool is_zombie(pid_t process) {
+  return status_of(process, "State").starts_with("Z");
 }
 
 void redirect(int fd, const std::filesystem::path& path, int flags) {
@@ -87,7 +107,26 @@ CommandResult CommandTest::run(const std::vector<std::string>& arguments) const 
   return run_program(words);
 }
 
+CommandResult CommandTest::interrupt(const std::vector<std::string>& arguments,
+                                     bool printed) const {
+  std::vector<std::string> words = {getenv("COLDREAD")};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::filesystem::remove(directory_ / "out");
+  const pid_t child = start(words);
+  const auto ready = [&] {
+    return catches_interrupt(child) && (!printed || !contents(directory_ / "out").empty());
+  };
+  while (!ready() && kill(child, 0) == 0 && !is_zombie(child))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(child, SIGINT);
+  return finish(child);
+}
+
 CommandResult CommandTest::run_program(const std::vector<std::string>& words) const {
+  return finish(start(words));
+}
+
+pid_t CommandTest::start(const std::vector<std::string>& words) const {
   const pid_t child = fork();
   if (child == 0) {
     redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
@@ -100,6 +139,10 @@ CommandResult CommandTest::run_program(const std::vector<std::string>& words) co
     if (chdir((directory_ / "w").c_str()) == 0) execvp(argv[0], argv.data());
     _exit(127);
   }
+  return child;
+}
+
+CommandResult CommandTest::finish(pid_t child) const {
   int status = 0;
   waitpid(child, &status, 0);
   CommandResult result;

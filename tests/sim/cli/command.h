@@ -36,10 +36,16 @@ class CommandTest : public testing::Test {
 
   // `coldread ARGUMENTS`.
   CommandResult run(const std::vector<std::string>& arguments) const;
+  // The same, with SIGINT once it catches that and has printed something, if `printed`.
+  CommandResult interrupt(const std::vector<std::string>& arguments, bool printed = false) const;
   // Any program; [0] is looked for in PATH. Standard input is empty.
   CommandResult run_program(const std::vector<std::string>& words) const;
 
   std::filesystem::path directory_;
+
+ private:
+  pid_t start(const std::vector<std::string>& words) const;
+  CommandResult finish(pid_t child) const;
 };
 
 }  // namespace coldread::cli

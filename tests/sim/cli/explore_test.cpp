@@ -201,5 +201,64 @@ TEST_F(ExploreTest, ChangesPutInAndTakenOut) {
   EXPECT_THAT(unknown.err, HasSubstr("--with nonsense: no such change; there are: "));
 }
 
+// --- Ctrl-C: what there is by then is told ---
+
+TEST_F(ExploreTest, AnInterruptedPartSaysSo) {
+  write("x.json", kPeaceful);
+  const std::vector<std::string> options = {"--schedules", "1000000000000", "--format", "json"};
+  for (const char* part : {"0/2", "1/2"}) {
+    std::vector<std::string> words = {"explore", "x.json", "--shard", part};
+    words.insert(words.end(), options.begin(), options.end());
+    const CommandResult result = interrupt(words);
+    EXPECT_EQ(result.exit_code, 130) << result.out << result.err;
+    EXPECT_EQ(json::parse(result.out)["interrupted"], true);
+    write(std::string(1, part[0]) + ".json", result.out);
+  }
+  EXPECT_FALSE(explored({"--schedules", "10"}).contains("interrupted"));
+
+  const CommandResult text = run({"merge", "0.json", "1.json"});
+  EXPECT_EQ(text.exit_code, 130);
+  EXPECT_THAT(text.out, HasSubstr(" schedules, interrupted, none bad; "));
+  EXPECT_EQ(json::parse(run({"merge", "0.json", "1.json", "--format", "json"}).out)["interrupted"],
+            true);
+  json bad = json::parse(read("0.json"));
+  bad["interrupted"] = 1;
+  write("bad.json", bad.dump());
+  EXPECT_THAT(run({"merge", "bad.json"}).err, HasSubstr("/interrupted: expected"));
+}
+
+TEST_F(ExploreTest, AnInterruptedCheckSaysHowFarItCame) {
+  write("x.json", kPeaceful);
+  const CommandResult result =
+      interrupt({"explore", "x.json", "--check", "--schedules", "1000000000000"});
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(" schedules played twice, interrupted: the same states"));
+}
+
+TEST_F(ExploreTest, AnInterruptedShrinkLeavesTheSmallestSoFar) {
+  write("x.json", kHangs);
+  run({"explore", "x.json", "--save", "found.json"});
+  const CommandResult result =
+      interrupt({"shrink", "found.json", "-o", "small.json", "--schedules", "1000000000"});
+  EXPECT_EQ(result.exit_code, 130) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("; interrupted: it may become smaller"));
+  EXPECT_EQ(run({"replay", "small.json"}).exit_code, 4);
+}
+
+// --- replay stops where it is told to, or says that this never came ---
+
+TEST_F(ExploreTest, ReplayThatCannotStopWhereItShallSaysSo) {
+  write("x.json", kHangs);
+  run({"explore", "x.json", "--save", "found.json"});
+  const CommandResult decision = run({"replay", "found.json", "--to", "123456"});
+  EXPECT_EQ(decision.exit_code, 2);
+  EXPECT_THAT(decision.err, HasSubstr("found.json: expected to stop at decision 123456, but the "
+                                      "run ended after "));
+  const CommandResult event = run({"replay", "found.json", "--until", "no such event"});
+  EXPECT_EQ(event.exit_code, 2);
+  EXPECT_THAT(event.err, HasSubstr("expected to stop at an event with \"no such event\""));
+  EXPECT_EQ(run({"replay", "found.json", "--until", "cachefiles_ondemand_open"}).exit_code, 0);
+}
+
 }  // namespace
 }  // namespace coldread::cli

@@ -53,6 +53,23 @@ TEST_F(OtherCommandsTest, DifferenceOfProfiles) {
   EXPECT_THAT(older, HasSubstr("(not in 6.8)"));
 }
 
+TEST_F(OtherCommandsTest, DifferenceOfProfilesForPrograms) {
+  const json newer =
+      json::parse(run({"profiles", "--diff", "6.8", "6.12.117", "--format", "json"}).out);
+  const json older =
+      json::parse(run({"profiles", "--diff", "6.12.117", "6.8", "--format", "json"}).out);
+  EXPECT_EQ(newer["from"], "6.8");
+  EXPECT_EQ(newer["to"], "6.12.117");
+  EXPECT_EQ(newer["added"], older["removed"]);
+  EXPECT_EQ(newer["removed"], json::array());
+  EXPECT_THAT(newer["common"], testing::Contains("fair-request-distribution"));
+  json cyclic;
+  for (const json& change : newer["added"])
+    if (change["name"] == "msg-id-cyclic") cyclic = change;
+  EXPECT_EQ(cyclic["since"], "6.10");
+  EXPECT_EQ(cyclic["commit"], "19f4f3990914");
+}
+
 TEST_F(OtherCommandsTest, DerivedProfilesHaveWhatCameBefore) {
   const json document = json::parse(run({"profiles", "--format", "json"}).out);
   for (const json& profile : document["profiles"]) {
@@ -79,6 +96,19 @@ TEST_F(OtherCommandsTest, BugsNeedTheirScenarios) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("nowhere/bugs/poll-lock.json"));
   EXPECT_EQ(result.out, "");
+}
+
+// What was found until Ctrl-C is told.
+TEST_F(OtherCommandsTest, BugsInterrupted) {
+  const CommandResult text = interrupt({"bugs", "--run"}, true);
+  EXPECT_EQ(text.exit_code, 130) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("found  "));
+  EXPECT_THAT(text.out, testing::Not(HasSubstr("MISSED")));
+  for (const char* what : {"--run", "--table"}) {
+    const CommandResult result = interrupt({"bugs", what, "--format", "json"});
+    EXPECT_EQ(result.exit_code, 130) << what << result.err;
+    EXPECT_TRUE(json::parse(result.out).is_array());
+  }
 }
 
 TEST_F(OtherCommandsTest, Schema) {

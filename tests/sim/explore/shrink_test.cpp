@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <sstream>
+
 #include "sim/explore/explore.h"
 #include "sim/replay/replay.h"
 
@@ -123,6 +126,42 @@ TEST(Replay, ShowsWhatIsThere) {
   EXPECT_THAT(event.state, HasSubstr("cachefiles_ondemand_read"));
   EXPECT_THAT(event.state, HasSubstr("all of it is a hole"));
   EXPECT_EQ(look_at(scenario, {profile(), finding.schedule, false, 10, ""}).state, early.state);
+}
+
+// A command is carried out under the cache's mutex, which is let go of with it.
+TEST(Replay, ShowsWhoHoldsALock) {
+  const FindingFile finding = find_one();
+  const scenario::Scenario scenario = scenario_of(finding);
+  const auto holds = [](const std::string& state) {
+    std::istringstream lines(state);
+    for (std::string line; std::getline(lines, line);)
+      if (line.find(", holds cache->daemon_mutex") != line.npos) return line;
+    return std::string();
+  };
+  const Replayed end = look_at(scenario, {profile(), finding.schedule, false, {}, ""});
+  std::string held;
+  for (uint64_t to = 0; to < end.decisions && held.empty(); to++)
+    held = holds(look_at(scenario, {profile(), finding.schedule, false, to, ""}).state);
+  EXPECT_THAT(held, testing::StartsWith("  daemon "));
+  EXPECT_EQ(holds(end.state), "");
+}
+
+TEST(Shrink, AnInterruptLeavesTheSmallestSoFar) {
+  const FindingFile finding = find_one();
+  std::atomic<bool> stop{false};
+  ShrinkOptions options{profile(), {}, 60, nullptr, &stop};
+  FindingFile last;
+  options.on_progress = [&](const FindingFile& smaller) {
+    last = smaller;
+    stop = size_of(smaller).tasks < size_of(finding).tasks;
+  };
+  const auto small = shrink(finding, options);
+  ASSERT_TRUE(small) << small.error();
+  EXPECT_EQ(size_of(*small).tasks, size_of(finding).tasks - 1);
+  EXPECT_EQ(small->scenario, last.scenario);
+  const auto transcript = replay(scenario_of(*small), profile(), small->schedule);
+  ASSERT_TRUE(transcript.report);
+  EXPECT_EQ(report_signature(*transcript.report), report_signature(finding.report));
 }
 
 // What the compiler did not fold away is named.
