@@ -3,12 +3,12 @@
 // Without a bound on preemptions it leaves out interleavings that differ only in the order of steps
 // on different objects: dynamic partial-order reduction (Flanagan and Godefroid, 2005: a decision
 // gets another choice only when a later step turns out to meet what was chosen) with sleep sets
-// (Godefroid, 1996). A step touches what its preemption point names, and all that is freed together
-// with that, since the step may free it; one that follows a wait, what was waited for
+// (Godefroid, 1996). A step touches what its preemption point names, and all that is freed
+// together with that, since the step may free it; one that follows a wait, what was waited for
 // (WaitReason::object); one of which neither is known, everything. What a task touches while nobody
 // else can go on counts too: it may meet what others touched before, so the scheduler must tell of
-// it (FiberScheduler::Options::tells_alone). With a bound every interleaving within it is run, since
-// leaving some out could lose others.
+// it (FiberScheduler::Options::tells_alone). With a bound every interleaving within it is run,
+// since leaving some out could lose others.
 //
 // Thread rules: one thread.
 #pragma once
