@@ -134,6 +134,8 @@ constexpr std::array kOwnChanges = {
                "a withdrawn object is not freed while the cache's withdrawal still looks at it"},
     ChangeInfo{Change::withdraw_volume_once, "withdraw-volume-once", "", "", false,
                "a volume that somebody begins to use while it is withdrawn is not withdrawn again"},
+    ChangeInfo{Change::end_access_holds_cookie, "end-access-holds-cookie", "", "", false,
+               "a cookie is not freed while its last access ends"},
 };
 static_assert(kChanges.size() + kOwnChanges.size() == static_cast<size_t>(Change::canary));
 

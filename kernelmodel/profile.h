@@ -79,6 +79,7 @@ enum class Change : uint8_t {
   erofs_fscache_compressed,
   withdraw_cookie_locks,  // own_changes(), as the next
   withdraw_volume_once,
+  end_access_holds_cookie,
   canary,  // kCanary
   count
 };

@@ -32,12 +32,17 @@ bool fscache_begin_cookie_access(Kernel& k, CookieHandle cookie, const char* why
   return true;
 }
 
+// Once the access is counted off, nothing keeps the cookie: the netfs may give it back, and the
+// state machine drop it, before its flags are looked at (uaf-end-cookie-access).
 void fscache_end_cookie_access(Kernel& k, CookieHandle cookie, const char* why) {
+  const bool holds = k.profile.has(Change::end_access_holds_cookie);
+  if (holds) fscache_get_cookie(k, cookie, "GET endac");
   const int n_accesses = cookie->n_accesses.dec_return();
   trace_cookie_access(k, cookie, n_accesses, why);
   if (n_accesses == 0 && !cookie->flags.test(FSCACHE_COOKIE_NO_ACCESS_WAKE)) {
     fscache_queue_cookie(k, cookie, "GQ  endac");
   }
+  if (holds) fscache_put_cookie(k, cookie, "PUT endac");
 }
 
 void fscache_cookie_lookup_negative(Kernel& k, CookieHandle cookie) {
