@@ -31,6 +31,7 @@ for path in paths:
         result.update(played["result"])
         tools = os.environ["COLDREAD_KERNEL_TOOLS"]
         assert "linux=" in os.popen(tools + "/build 6.12.117").read()
+        assert os.environ["COLDREAD_PAUSES"] == played.get("pauses", "")
         counters = pathlib.Path(os.environ["COLDREAD_COUNTERS"].split(":")[2])
         counters.write_text(os.path.abspath(path))
     results.append(result)
@@ -142,6 +143,13 @@ class CoverageTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("1 scenarios counted, 1 not\n  b.json: skipped, not expressible\n",
                       done.stdout)
+
+    def test_pauses_that_a_scenario_wants(self):
+        (self.here / "paused").mkdir()
+        paused = self.scenario("tests/kernel/paused/late.json", [12], pauses="late")
+        done = self.coverage(self.scenario("late.json", [10]), paused)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.splitlines()[0].split()[1], "2")
 
     def test_unreached_lines_of_all_files(self):
         done = self.coverage("--all", self.scenario("a.json", [10, 11, 12, 13]))

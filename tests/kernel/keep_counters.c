@@ -11,6 +11,8 @@
  *   COLDREAD_GCDA=DIRECTORY
  *       boot nothing: write what FILE has as .gcda files, each at the path in DIRECTORY that its
  *       object has in the kernel's tree
+ *   COLDREAD_PAUSES=NAME
+ *       the pauses of that name in pauses.txt are made
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +35,15 @@ extern const struct gcov_info *const __stop_gcov_info[];
 void __gcov_merge_add(int64_t *counters, unsigned count);
 void __gcov_merge_add(int64_t *counters, unsigned count)
 {
+}
+
+/* The kernel asks before each pause. */
+static const char *pauses;
+
+int coldread_pauses(const char *name);
+int coldread_pauses(const char *name)
+{
+	return pauses && strcmp(pauses, name) == 0;
 }
 
 static void fail(const char *what)
@@ -127,6 +138,7 @@ __attribute__((constructor)) static void keep_counters(void)
 	char *counters, *end;
 	size_t length;
 
+	pauses = getenv("COLDREAD_PAUSES");
 	if (!setting)
 		return;
 	counters = (char *)strtoul(setting, &end, 16);
