@@ -12,6 +12,7 @@ namespace coldread::erofs {
 namespace {
 
 constexpr uint32_t kKnownFeatures = 0x3f;  // besides xattr prefixes
+constexpr unsigned kPageBits = 12;
 
 // As crc32c(~0, ...) of the kernel, which does not invert the result.
 uint32_t crc32c(std::span<const std::byte> bytes) {
@@ -20,8 +21,12 @@ uint32_t crc32c(std::span<const std::byte> bytes) {
   return crc.checksum();
 }
 
-uint32_t checksum_of(std::span<const std::byte> page) {
-  std::vector<std::byte> block(page.begin() + EROFS_SUPER_OFFSET, page.end());
+// From the superblock to the end of its block, or as much as a block if those are smaller.
+uint32_t checksum_of(std::span<const std::byte> page, unsigned block_bits) {
+  size_t length = size_t{1} << block_bits;
+  if (length > EROFS_SUPER_OFFSET) length -= EROFS_SUPER_OFFSET;
+  const auto bytes = page.subspan(EROFS_SUPER_OFFSET, length);
+  std::vector<std::byte> block(bytes.begin(), bytes.end());
   std::fill_n(block.begin() + offsetof(erofs_super_block, checksum), 4, std::byte{0});
   return crc32c(block);
 }
@@ -35,8 +40,10 @@ int Image::corrupted(const std::string& text) const {
 
 // --- metadata -----------------------------------------------------------------------------------
 
-// erofs_bread() of the image itself: what follows `position` within its page.
+// erofs_bread() of the image itself: what follows `position` within its page. Pages used to be
+// asked for by a number of 32 bits.
 int Image::metadata(uint64_t position, PageCache::Page* from_there) {
+  if (!options_.checks_anew) position = in_first_blocks(position);
   if (position > INT64_MAX - kBlockSize) return -EIO;
   PageCache::Page page;
   const int error = metadata_.get(
@@ -66,30 +73,45 @@ int Image::check_superblock(std::span<const std::byte> page) {
     source_.log_error("cannot find valid erofs superblock");
     return -EINVAL;
   }
-  if (super_.blkszbits != 12 || super_.dirblkbits != 0) {
+  if (super_.blkszbits < 9 || super_.blkszbits > kPageBits) {
     source_.log_error(fmt::format("blkszbits {} isn't supported", super_.blkszbits));
     return -EINVAL;
   }
+  if (super_.dirblkbits != 0) {
+    source_.log_error(fmt::format("dirblkbits {} isn't supported", super_.dirblkbits));
+    return -EINVAL;
+  }
   if ((super_.feature_compat & EROFS_FEATURE_COMPAT_SB_CHKSUM) != 0 &&
-      checksum_of(page) != super_.checksum) {
-    source_.log_error(fmt::format("invalid checksum 0x{:08x}, 0x{:08x} expected", checksum_of(page),
-                                  super_.checksum));
+      checksum_of(page, super_.blkszbits) != super_.checksum) {
+    source_.log_error(fmt::format("invalid checksum 0x{:08x}, 0x{:08x} expected",
+                                  checksum_of(page, super_.blkszbits), super_.checksum));
     return -EBADMSG;
   }
   const uint32_t known =
       kKnownFeatures | (options_.knows_xattr_prefixes ? EROFS_FEATURE_INCOMPAT_XATTR_PREFIXES : 0);
   if (const uint32_t unknown = super_.feature_incompat & ~known; unknown != 0) {
-    source_.log_error(
-        fmt::format("unidentified incompatible feature {:x}, please upgrade kernel", unknown));
+    source_.log_error(fmt::format("unidentified incompatible feature {:x}, please upgrade kernel{}",
+                                  unknown, options_.checks_anew ? "" : " version"));
     return -EINVAL;
   }
-  if (128 + super_.sb_extslots * 16U > kBlockSize - EROFS_SUPER_OFFSET) {
-    source_.log_error(fmt::format("invalid sb_extslots {}", super_.sb_extslots));
+  const unsigned size = sizeof(super_) + super_.sb_extslots * 16U;
+  if (size > kBlockSize - EROFS_SUPER_OFFSET) {
+    source_.log_error(fmt::format("invalid sb_extslots {} (more than a fs block)", size));
     return -EINVAL;
   }
   if (std::ranges::find(super_.volume_name, 0) == std::end(super_.volume_name))
     return corrupted("bad volume name without NIL terminator");
-  return 0;
+  return check_algorithms();
+}
+
+// z_erofs_parse_cfgs(), as far as it looks at which there are.
+int Image::check_algorithms() const {
+  if ((super_.feature_incompat & EROFS_FEATURE_INCOMPAT_COMPR_CFGS) == 0) return 0;
+  const unsigned known = options_.checks_anew ? 0xf : 0x3;  // zstd and deflate came last
+  const unsigned unknown = super_.available_compr_algs & ~known;
+  if (unknown == 0) return 0;
+  source_.log_error(fmt::format("unidentified algorithms {:x}, please upgrade kernel", unknown));
+  return -EOPNOTSUPP;
 }
 
 // erofs_scan_devices()
@@ -153,6 +175,10 @@ int Image::open() {
   const int scanned = scan_devices();
   if (!options_.warning.empty()) source_.log_info(options_.warning);
   if (scanned != 0) return scanned;
+  if (super_.blkszbits != kPageBits) {
+    source_.log_mount_error("unsupported blksize for fscache mode");
+    return -EINVAL;
+  }
   if (const int error = inode(super_.root_nid, &root_); error != 0) return error;
   if (!S_ISDIR(root_->mode)) {
     source_.log_error(fmt::format("rootino(nid {}) is not a directory(i_mode {:o})",

@@ -22,6 +22,7 @@ namespace coldread::erofs {
 struct ImageOptions {
   std::vector<std::string> devices;     // of device=, in order; none: the image's own names
   bool one_request_per_extent = false;  // as before 6.2: after an error the others are read
+  bool checks_anew = true;              // 6.12+: what an inode says is checked in another order
   bool reads_compressed = false;        // the kernel would (6.9+), so the log says that it is us
   bool knows_xattr_prefixes = true;     // 6.4+
   std::string warning = {};             // said of the mode when the image is known to be one
@@ -37,8 +38,9 @@ struct Inode {
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint32_t nlink = 0;
-  uint32_t rdev = 0;  // as the image has it: new_encode_dev()
-  uint64_t size = 0;  // bytes, below 2^63
+  uint32_t rdev = 0;     // as the image has it: new_encode_dev()
+  uint64_t size = 0;     // bytes, below 2^63
+  uint64_t sectors = 0;  // of 512 bytes, as the image says or in whole blocks
   uint64_t mtime = 0;
   uint32_t mtime_nsec = 0;
   uint64_t xattr_start = 0;  // bytes, in the image
@@ -48,6 +50,11 @@ struct Inode {
   bool chunk_indexes = false;
   PageCache pages;  // of a directory or a symbolic link
 };
+
+// A block's number has 32 bits; what is above them is lost.
+constexpr uint64_t in_first_blocks(uint64_t position) {
+  return position % (kBlockSize << 32);
+}
 
 struct DirectoryEntry {
   std::string_view name;  // until the next call
@@ -108,6 +115,7 @@ class Image {
   };
 
   int check_superblock(std::span<const std::byte> page);
+  int check_algorithms() const;
   int scan_devices();
   int read_prefixes();
   // Bytes of the image that may cross pages; and a structure that must not.
@@ -117,6 +125,7 @@ class Image {
   int metadata_at(uint64_t position, T* out);
 
   int fill_inode(Inode& inode);
+  int check_size(const Inode& inode) const;
   int place_data(Inode& inode, uint32_t data);
   int map(const Inode& inode, uint64_t position, Extent* extent);
   int map_chunk(const Inode& inode, uint64_t position, Extent* extent);
@@ -130,7 +139,7 @@ class Image {
     uint16_t value_size = 0;
   };
   int each_xattr(const Inode& inode, const std::function<int(const Xattr&)>& visit);
-  int one_xattr(uint64_t position, const std::function<int(const Xattr&)>& visit,
+  int one_xattr(uint64_t position, uint64_t room, const std::function<int(const Xattr&)>& visit,
                 uint32_t* entry_size);
 
   int corrupted(const std::string& text) const;

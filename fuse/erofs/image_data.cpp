@@ -36,7 +36,9 @@ int Image::map(const Inode& inode, uint64_t position, Extent* extent) {
   extent->length = inode.size - position;
   extent->physical = inode.xattr_start + inode.xattr_size + position % kBlockSize;
   if (extent->physical % kBlockSize + extent->length > kBlockSize)
-    return corrupted(fmt::format("inline data across blocks @ nid {}", inode.nid));
+    return corrupted(fmt::format("inline data {} @ nid {}",
+                                 options_.checks_anew ? "across blocks" : "cross block boundary",
+                                 inode.nid));
   return 0;
 }
 
@@ -106,7 +108,9 @@ int Image::read_slice(const Inode& inode, uint64_t start, std::span<std::byte> p
   uint64_t physical = 0;
   if (const int error = map_device(extent, &device, &physical); error != 0) return error;
   if (physical + within + *count > INT64_MAX) return -EIO;
-  return source_.read(device, physical + within, pages.first(*count));
+  const int error = source_.read(device, physical + within, pages.first(*count));
+  // Whoever asked for each extent by itself did not wait, and finds the page not up to date.
+  return error != 0 && error != -EINTR && options_.one_request_per_extent ? -EIO : error;
 }
 
 int Image::read(const Inode& file, uint64_t start, std::span<std::byte> pages) {

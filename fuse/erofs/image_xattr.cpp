@@ -15,14 +15,15 @@ constexpr std::string_view kPrefixes[] = {
 
 }  // namespace
 
-// The entry at `position`, unless its name has no meaning.
-int Image::one_xattr(uint64_t position, const std::function<int(const Xattr&)>& visit,
-                     uint32_t* entry_size) {
+// The entry at `position`, unless its name has no meaning. -EUCLEAN: it is larger than `room`.
+int Image::one_xattr(uint64_t position, uint64_t room,
+                     const std::function<int(const Xattr&)>& visit, uint32_t* entry_size) {
   erofs_xattr_entry entry{};
   if (const int error = metadata_at(position, &entry); error != 0) return error;
   const uint32_t size =
       static_cast<uint32_t>(sizeof(entry)) + entry.e_name_len + entry.e_value_size;
   *entry_size = (size + 3) / 4 * 4;
+  if (*entry_size > room) return -EUCLEAN;
   uint8_t base = entry.e_name_index;
   std::string_view infix;
   if ((base & EROFS_XATTR_LONG_PREFIX) != 0) {
@@ -64,14 +65,12 @@ int Image::each_xattr(const Inode& inode, const std::function<int(const Xattr&)>
   uint32_t entry_size = 0;
   const uint64_t end = inode.xattr_start + inode.xattr_size;
   for (uint64_t at = inode.xattr_start + kHeader + shared.size() * 4; at < end; at += entry_size) {
-    const int result = one_xattr(
-        at, [&](const Xattr& found) { return end - at < entry_size ? -EUCLEAN : visit(found); },
-        &entry_size);
-    if (result != 0) return result;
+    if (const int result = one_xattr(at, end - at, visit, &entry_size); result != 0) return result;
   }
   for (const uint32_t id : shared) {
     const uint64_t at = super_.xattr_blkaddr * kBlockSize + uint64_t{id} * 4;
-    if (const int result = one_xattr(at, visit, &entry_size); result != 0) return result;
+    if (const int result = one_xattr(at, UINT64_MAX, visit, &entry_size); result != 0)
+      return result;
   }
   return 0;
 }

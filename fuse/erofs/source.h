@@ -32,6 +32,8 @@ class Source {
 
   // A line of the kernel's log about this image.
   virtual void log_error(const std::string& text) = 0;
+  // The same of the mount, for which the kernel names no device.
+  virtual void log_mount_error(const std::string& text) = 0;
   virtual void log_info(const std::string& text) = 0;
 };
 

@@ -9,6 +9,32 @@
 
 namespace coldread::fuse {
 
+namespace {
+
+// Reads were for pages of one image before they were for whatever compressed files need.
+bool names_image(const Kernel& k) {
+  return !k.profile.has(Change::erofs_fscache_compressed);
+}
+
+void log_source(Kernel& k, player::Source source) {
+  // The first of these, for none, is as young as the deprecation.
+  const int none = k.profile.has(Change::erofs_fscache_compressed) ? 0 : 1;
+  const int number = static_cast<int>(source) - none;
+  pr_err(k,
+         names_image(k) ? "erofs: (device erofs): failed to fscache prepare_read (source %d)"
+                        : "erofs: prepare_ondemand_read failed (source %d)",
+         number);
+}
+
+void log_read(Kernel& k, int ret) {
+  pr_err(k,
+         names_image(k) ? "erofs: (device erofs): failed to fscache_read (ret %d)"
+                        : "erofs: fscache_read failed (ret %d)",
+         ret);
+}
+
+}  // namespace
+
 ErofsBlobs::ErofsBlobs(Kernel& kernel)
     : kernel_(kernel),
       domain_list_lock_(kernel.scheduler, LockClass::erofs_domain_list_lock),
@@ -160,14 +186,14 @@ int ErofsBlobs::read(const ErofsBlob& blob, uint64_t start, std::span<std::byte>
       },
       [&](uint64_t position, const player::PrepareResult& found) -> int64_t {
         if (found.source != player::Source::read_from_cache) {
-          pr_err(k, "erofs: prepare_ondemand_read failed");
+          log_source(k, found.source);
           return -EIO;
         }
         const int64_t got =
             sim::netfs_cache_read(k, cres, position, pages.subspan(position - start, found.length),
                                   NETFS_READ_HOLE_FAIL, /*sync=*/false);
         if (got >= 0) sim::netfs_trust(k, cookie, position, found.length);
-        if (got < 0) pr_err(k, "erofs: fscache_read failed (ret %d)", static_cast<int>(got));
+        if (got < 0) log_read(k, static_cast<int>(got));
         return got < 0 ? got : 0;
       });
   fscache_end_operation(k, cres);

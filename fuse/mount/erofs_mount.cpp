@@ -9,12 +9,6 @@
 namespace coldread::fuse {
 namespace {
 
-// Images that are files, from 6.12's stable series on; before that no profile that has this is
-// compared with a kernel. From then on the mode is called deprecated, too.
-bool knows_files(const Profile& profile) {
-  return profile.has(Change::erofs_fscache_compressed);
-}
-
 bool is_one_of(const std::string& text, std::initializer_list<const char*> all) {
   return std::ranges::find(all, text) != all.end();
 }
@@ -32,7 +26,7 @@ int ErofsOptions::add(const Profile& profile, const std::string& option) {
   } else if (key == "device" && !value.empty()) {
     devices.push_back(value);
   } else if (is_one_of(option, {"directio", "nodirectio"})) {
-    return knows_files(profile) ? 0 : -EINVAL;
+    return profile.has(Change::erofs_fscache_compressed) ? 0 : -EINVAL;
   } else if (is_one_of(option, {"user_xattr", "nouser_xattr"})) {
     user_xattrs = option == "user_xattr";
   } else if (is_one_of(option, {"acl", "noacl"})) {
@@ -70,10 +64,11 @@ int ErofsMount::mount(const ErofsOptions& options, const std::string& name, cons
   erofs::ImageOptions image;
   image.devices = options.devices;
   image.one_request_per_extent = !kernel_.profile.has(Change::erofs_large_folios);
+  image.checks_anew = kernel_.profile.has(Change::erofs_fscache_compressed);
   image.reads_compressed = kernel_.profile.has(Change::erofs_fscache_compressed);
   image.warning =
       fmt::format("{} fscache-based on-demand read feature in use. Use at your own risk!",
-                  knows_files(kernel_.profile) ? "[deprecated]" : "EXPERIMENTAL");
+                  image.checks_anew ? "[deprecated]" : "EXPERIMENTAL");
   image.knows_xattr_prefixes = kernel_.profile.has(Change::erofs_fscache_compressed);
   image_ = std::make_unique<erofs::Image>(static_cast<erofs::Source&>(*this), std::move(image));
   if (const int error = image_->open(); error != 0) return error;
@@ -130,6 +125,10 @@ void ErofsMount::wait_until(const std::function<bool()>& holds) {
 
 void ErofsMount::log_error(const std::string& text) {
   pr_err(kernel_, "erofs: (device erofs): %s", text.c_str());
+}
+
+void ErofsMount::log_mount_error(const std::string& text) {
+  pr_err(kernel_, "erofs: %s", text.c_str());
 }
 
 void ErofsMount::log_info(const std::string& text) {

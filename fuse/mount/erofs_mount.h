@@ -70,6 +70,7 @@ class ErofsMount final : private erofs::Source, public std::enable_shared_from_t
   void wait_until(const std::function<bool()>& holds) override;
   void changed() override { pages_.wake_up_all(); }
   void log_error(const std::string& text) override;
+  void log_mount_error(const std::string& text) override;
   void log_info(const std::string& text) override;
 
   Host& host_;

@@ -45,7 +45,7 @@ class ErofsNode final : public Node {
     stat.st_uid = from.uid;
     stat.st_gid = from.gid;
     stat.st_rdev = decode_dev(from.rdev);
-    stat.st_blocks = static_cast<blkcnt_t>(round_up(from.size, kPageSize) / 512);
+    stat.st_blocks = static_cast<blkcnt_t>(from.sectors);
     stat.st_mtim = {static_cast<time_t>(from.mtime), static_cast<long>(from.mtime_nsec)};
     stat.st_atim = stat.st_ctim = stat.st_mtim;
   }
@@ -59,6 +59,8 @@ class ErofsNode final : public Node {
       error = mount_.image().inode(nid, &found);
       if (error == 0) child = mount_.node(found);
     }
+    // The VFS says so of any directory that is in itself, FUSE of all but the root.
+    if (error == 0 && child->inode == FUSE_ROOT_ID) error = -ELOOP;
     if (error != 0)
       request.error(-error);
     else
@@ -108,8 +110,7 @@ class ErofsNode final : public Node {
     if (error == 0)
       request.bytes(pages.subspan(from - start, to - from));
     else
-      // Before large folios the page was just not up to date, which is EIO.
-      request.error(mount_.kernel().profile.has(Change::erofs_large_folios) ? -error : EIO);
+      request.error(-error);
   }
 
   void readlink(Request& request) override {

@@ -13,7 +13,7 @@
 
 #include "fuse/daemons/daemon.h"
 
-enum { OBJECTS = 1024 };
+enum { OBJECTS = 4096 };
 
 static struct name {
   uint32_t object;

@@ -97,6 +97,7 @@ struct MemorySource final : Source {
   void wait_until(const std::function<bool()>& holds) override { EXPECT_TRUE(holds()); }
   void changed() override {}
   void log_error(const std::string& text) override { log.push_back(text); }
+  void log_mount_error(const std::string& text) override { log.push_back(text); }
   void log_info(const std::string& text) override { log.push_back(text); }
 
   std::vector<std::string> devices;
