@@ -124,8 +124,14 @@ constexpr std::array kChanges = {
                true, "an image that its domain has is refused before anything is read"},
     ChangeInfo{Change::erofs_large_folios, "erofs-large-folios", "e6687b89225e", "6.2", false,
                "a window of an image is one read, and readers get its own errno"},
+    ChangeInfo{Change::erofs_xattr_prefixes, "erofs-xattr-prefixes", "b3bfcb9dbfff", "6.4", false,
+               "attributes' names may begin with one of the image's own prefixes"},
     ChangeInfo{Change::erofs_fscache_compressed, "erofs-fscache-compressed", "a1bafc3109d7", "6.9",
                false, "compressed files can be read on demand"},
+    ChangeInfo{Change::erofs_fscache_deprecated, "erofs-fscache-deprecated", "0d442ce0b302", "6.12",
+               false, "the mode is called deprecated, and inodes are checked anew"},
+    ChangeInfo{Change::erofs_directio, "erofs-directio", "6422cde1b0d5", "6.13", false,
+               "directio, for images that are files, is an option"},
 };
 static_assert(kChanges.size() == static_cast<size_t>(Change::withdraw_cookie_locks));
 

@@ -76,7 +76,10 @@ enum class Change : uint8_t {
   erofs_shared_domain,
   erofs_domain_fsid_unique,
   erofs_large_folios,
+  erofs_xattr_prefixes,
   erofs_fscache_compressed,
+  erofs_fscache_deprecated,
+  erofs_directio,
   withdraw_cookie_locks,  // own_changes(), as the next
   withdraw_volume_once,
   end_access_holds_cookie,

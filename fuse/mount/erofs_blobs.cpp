@@ -18,7 +18,7 @@ bool names_image(const Kernel& k) {
 
 void log_source(Kernel& k, player::Source source) {
   // The first of these, for none, is as young as the deprecation.
-  const int none = k.profile.has(Change::erofs_fscache_compressed) ? 0 : 1;
+  const int none = k.profile.has(Change::erofs_fscache_deprecated) ? 0 : 1;
   const int number = static_cast<int>(source) - none;
   pr_err(k,
          names_image(k) ? "erofs: (device erofs): failed to fscache prepare_read (source %d)"

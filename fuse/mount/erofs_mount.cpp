@@ -26,7 +26,7 @@ int ErofsOptions::add(const Profile& profile, const std::string& option) {
   } else if (key == "device" && !value.empty()) {
     devices.push_back(value);
   } else if (is_one_of(option, {"directio", "nodirectio"})) {
-    return profile.has(Change::erofs_fscache_compressed) ? 0 : -EINVAL;
+    return profile.has(Change::erofs_directio) ? 0 : -EINVAL;
   } else if (is_one_of(option, {"user_xattr", "nouser_xattr"})) {
     user_xattrs = option == "user_xattr";
   } else if (is_one_of(option, {"acl", "noacl"})) {
@@ -36,6 +36,18 @@ int ErofsOptions::add(const Profile& profile, const std::string& option) {
     return -EINVAL;
   }
   return 0;
+}
+
+erofs::ImageOptions image_options(const Profile& profile) {
+  erofs::ImageOptions image;
+  image.one_request_per_extent = !profile.has(Change::erofs_large_folios);
+  image.checks_anew = profile.has(Change::erofs_fscache_deprecated);
+  image.reads_compressed = profile.has(Change::erofs_fscache_compressed);
+  image.warning =
+      fmt::format("{} fscache-based on-demand read feature in use. Use at your own risk!",
+                  image.checks_anew ? "[deprecated]" : "EXPERIMENTAL");
+  image.knows_xattr_prefixes = profile.has(Change::erofs_xattr_prefixes);
+  return image;
 }
 
 ErofsMount::ErofsMount(Host& host, Kernel& kernel, ErofsBlobs& blobs, Session::Submit submit,
@@ -61,15 +73,8 @@ int ErofsMount::mount(const ErofsOptions& options, const std::string& name, cons
   if (const int error = blobs_.register_fs(options.fsid, options.domain_id, &registration_);
       error != 0)
     return error;
-  erofs::ImageOptions image;
+  erofs::ImageOptions image = image_options(kernel_.profile);
   image.devices = options.devices;
-  image.one_request_per_extent = !kernel_.profile.has(Change::erofs_large_folios);
-  image.checks_anew = kernel_.profile.has(Change::erofs_fscache_compressed);
-  image.reads_compressed = kernel_.profile.has(Change::erofs_fscache_compressed);
-  image.warning =
-      fmt::format("{} fscache-based on-demand read feature in use. Use at your own risk!",
-                  image.checks_anew ? "[deprecated]" : "EXPERIMENTAL");
-  image.knows_xattr_prefixes = kernel_.profile.has(Change::erofs_fscache_compressed);
   image_ = std::make_unique<erofs::Image>(static_cast<erofs::Source&>(*this), std::move(image));
   if (const int error = image_->open(); error != 0) return error;
   const std::shared_ptr<Node> root = node(image_->root());

@@ -30,6 +30,9 @@ struct ErofsOptions {
   int add(const Profile& profile, const std::string& option);
 };
 
+// How that kernel's EROFS reads; of no devices yet.
+erofs::ImageOptions image_options(const Profile& profile);
+
 class ErofsMount final : private erofs::Source, public std::enable_shared_from_this<ErofsMount> {
  public:
   ErofsMount(Host& host, Kernel& kernel, ErofsBlobs& blobs, Session::Submit submit,

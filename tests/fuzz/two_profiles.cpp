@@ -28,10 +28,17 @@ constexpr Pair kPairs[] = {{"5.19", "6.1"},      {"6.1", "6.6"},         {"6.6",
                            {"6.13", "6.12.117"}, {"6.1.192", "6.12.117"}};
 
 // They change what traces and directories say, or mounted images: nothing that a call here answers.
-constexpr Change kUnseen[] = {Change::trace_fd_ref_strings, Change::proc_fscache_moved,
-                              Change::cache_file_mode_0600, Change::prepare_ondemand_read_split,
-                              Change::erofs_shared_domain,  Change::erofs_domain_fsid_unique,
-                              Change::erofs_large_folios,   Change::erofs_fscache_compressed};
+constexpr Change kUnseen[] = {Change::trace_fd_ref_strings,
+                              Change::proc_fscache_moved,
+                              Change::cache_file_mode_0600,
+                              Change::prepare_ondemand_read_split,
+                              Change::erofs_shared_domain,
+                              Change::erofs_domain_fsid_unique,
+                              Change::erofs_large_folios,
+                              Change::erofs_xattr_prefixes,
+                              Change::erofs_fscache_compressed,
+                              Change::erofs_fscache_deprecated,
+                              Change::erofs_directio};
 
 // What a play came to.
 struct Outcome {

@@ -53,8 +53,13 @@ constexpr Change kNotShown[] = {Change::stop_requests_when_dropping};
 
 // Of mounted images, which scenarios do not know: ErofsChanges in tests/fuse/mount/erofs_test.cpp
 // shows each, with it and without.
-constexpr Change kOfMounts[] = {Change::erofs_shared_domain, Change::erofs_domain_fsid_unique,
-                                Change::erofs_large_folios, Change::erofs_fscache_compressed};
+constexpr Change kOfMounts[] = {Change::erofs_shared_domain,
+                                Change::erofs_domain_fsid_unique,
+                                Change::erofs_large_folios,
+                                Change::erofs_xattr_prefixes,
+                                Change::erofs_fscache_compressed,
+                                Change::erofs_fscache_deprecated,
+                                Change::erofs_directio};
 
 TEST(Changes, ProfilesPassAsTheyAre) {
   for (const Profile& profile : profiles()) {

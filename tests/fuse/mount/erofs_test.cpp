@@ -8,6 +8,7 @@
 
 #include <set>
 
+#include "fuse/mount/erofs_mount.h"
 #include "tests/fuse/erofs/images.h"
 #include "tests/fuse/mount/mounted.h"
 
@@ -242,6 +243,27 @@ TEST_F(ErofsTest, MountFailsAsTheKernelDoes) {
   daemon_->fail_reads = false;
   EXPECT_EQ(mount("fsid=img"), 0);
   EXPECT_EQ(mount("fsid=img", "other"), EBUSY) << "its volume is there already";
+}
+
+TEST(ErofsProfiles, EachKnowsWhatItsReleaseDoes) {
+  struct Known {
+    const char* profile;
+    bool prefixes, compressed, deprecated, directio;
+  };
+  constexpr Known kKnown[] = {
+      {"6.1", false, false, false, false},  {"6.1.192", false, false, false, false},
+      {"6.6", true, false, false, false},   {"6.8", true, false, false, false},
+      {"6.10", true, true, false, false},   {"6.12", true, true, true, false},
+      {"6.12.117", true, true, true, true}, {"6.13", true, true, true, true}};
+  for (const Known& known : kKnown) {
+    SCOPED_TRACE(known.profile);
+    const Profile& profile = *find_profile(known.profile);
+    const erofs::ImageOptions image = image_options(profile);
+    EXPECT_EQ(image.knows_xattr_prefixes, known.prefixes);
+    EXPECT_EQ(image.reads_compressed, known.compressed);
+    EXPECT_EQ(image.warning.starts_with("[deprecated]"), known.deprecated);
+    EXPECT_EQ(ErofsOptions().add(profile, "directio"), known.directio ? 0 : -EINVAL);
+  }
 }
 
 TEST_F(ErofsTest, ReadErrorsReachTheReader) {
