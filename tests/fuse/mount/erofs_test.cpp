@@ -374,6 +374,14 @@ TEST_P(ErofsChanges, LargeFolios) {
 
 TEST_P(ErofsChanges, FscacheCompressed) {
   change(Change::erofs_fscache_compressed);
+  daemon_->fail_reads = true;
+  EXPECT_EQ(mount("fsid=img"), EIO);
+  end();
+  EXPECT_EQ(printed_.find("failed to fscache prepare_read") == std::string::npos, has());
+}
+
+TEST_P(ErofsChanges, Directio) {
+  change(Change::erofs_directio);
   EXPECT_EQ(mount("fsid=img,directio"), has() ? 0 : EINVAL);
 }
 
