@@ -47,7 +47,7 @@ TEST_F(OtherCommandsTest, Profiles) {
 
 TEST_F(OtherCommandsTest, DifferenceOfProfiles) {
   const std::string newer = run({"profiles", "--diff", "6.8", "6.12.117"}).out;
-  EXPECT_THAT(newer, HasSubstr("msg-id-cyclic                    since 6.10  19f4f3990914"));
+  EXPECT_THAT(newer, HasSubstr("msg-id-cyclic                      since 6.10  19f4f3990914"));
   EXPECT_THAT(newer, testing::Not(HasSubstr("fair-request-distribution")));
   const std::string older = run({"profiles", "--diff", "6.12.117", "6.8"}).out;
   EXPECT_THAT(older, HasSubstr("(not in 6.8)"));
