@@ -49,6 +49,7 @@ class BytesSource final : public Source {
   }
   void changed() override {}
   void log_error(const std::string&) override {}
+  void log_mount_error(const std::string&) override {}
   void log_info(const std::string&) override {}
 
  private:
