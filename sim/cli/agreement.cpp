@@ -21,7 +21,7 @@ nlohmann::json transcript_of(const scenario::Scenario& scenario, const std::stri
   options.profile = profile;
   options.strategy = sim::Strategy::random;
   options.seed = seed;
-  return sim::run(scenario, options).transcript.canonical();
+  return player::comparable(scenario, sim::run(scenario, options).transcript);
 }
 
 nlohmann::json transcript_of(const scenario::Scenario& scenario, const std::string& profile,
@@ -29,7 +29,7 @@ nlohmann::json transcript_of(const scenario::Scenario& scenario, const std::stri
   sim::RunOptions options;
   options.profile = profile;
   options.scheduling = &strategy;
-  return sim::run(scenario, options).transcript.canonical();
+  return player::comparable(scenario, sim::run(scenario, options).transcript);
 }
 
 bool treats_the_disk_badly(const scenario::Scenario& scenario) {
@@ -86,7 +86,7 @@ void compare_with_model(const scenario::Scenario& scenario, const sim::RunOption
                         const player::Transcript& model, const std::vector<nlohmann::json>& seen,
                         Outcome& outcome) {
   outcome.agreement = Agreement::agree;
-  const nlohmann::json first = model.canonical();
+  const nlohmann::json first = player::comparable(scenario, model);
   std::vector<nlohmann::json> left = seen;
   if (!any_left(first, left)) return;
   for (uint64_t seed = 1; seed <= kMostInterleavings; ++seed) {

@@ -82,7 +82,9 @@ void execute_live(RunContext& context, const scenario::Scenario& scenario, const
   const player::Transcript& real = play.transcript;
   if (on_line) show_records(real, on_line);
   judge(scenario, profile, real, outcome);
-  if (request.compare) compare_with_model(scenario, on_model, model, {real.canonical()}, outcome);
+  if (request.compare) {
+    compare_with_model(scenario, on_model, model, {player::comparable(scenario, real)}, outcome);
+  }
   outcome.transcript = std::move(play.transcript);
 }
 

@@ -90,7 +90,7 @@ class Recorder {
     if (!real) {
       result.error = real.error();
     } else {
-      result.recording.add(real->canonical());
+      result.recording.add(player::comparable(scenario, *real));
       ++result.played;
     }
   }

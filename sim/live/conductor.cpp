@@ -363,20 +363,31 @@ void Conductor::gather_records() {
   }
 }
 
+Status Conductor::gather_events() {
+  auto events = options_.kernel.take_trace();
+  if (!events) return Error{events.error()};
+  played_.transcript.events = std::move(*events);
+  return Nothing{};
+}
+
 Result<Played> Conductor::play() {
   options_.kernel.take_log();
+  if (Status begun = options_.kernel.begin_trace(); !begun) return Error{begun.error()};
   if (scenario_.barriers.size() > kMaxBarriers) return Error{"too many barriers for a real run"};
   if (Status opened = open_files(); !opened) return Error{opened.error()};
   if (Status opened = open_inboxes(); !opened) return Error{opened.error()};
   Status ran = start_processes();
   if (ran) ran = run();
+  Status traced = Nothing{};
   if (!ran || played_.transcript.report) {
     gather_records();  // before the end of one process lets another go on
+    traced = gather_events();
     played_.clean = false;
     end_processes();
   } else {
     gather_records();
     put_away();
+    traced = gather_events();
     Result<nlohmann::json> disk = describe_disk(options_.cache_directory);
     if (!disk) return Error{disk.error()};
     played_.transcript.disk = std::move(*disk);
@@ -384,6 +395,7 @@ Result<Played> Conductor::play() {
   const LogFindings log = scan_kernel_log(options_.kernel.take_log());
   if (log.fatal) return Error{"the guest's kernel failed: " + *log.fatal};
   if (!ran) return Error{ran.error()};
+  if (!traced) return Error{traced.error()};
   if (log.warning && !played_.transcript.report) {
     played_.transcript.report = player::RunReport{"warning", *log.warning, {}};
   }

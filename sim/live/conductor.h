@@ -65,6 +65,7 @@ class Conductor {
   void put_away();  // reset of the module, until fscache has nothing left
   bool lets_go();
   void gather_records();
+  Status gather_events();
 
   bool alive(size_t process) const { return board_->pids[process] != 0; }
   bool any_alive() const;

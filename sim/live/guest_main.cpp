@@ -18,6 +18,7 @@
 #include "sim/live/conductor.h"
 #include "sim/live/disk_calls.h"
 #include "sim/live/job.h"
+#include "sim/live/kernel_trace.h"
 #include "sim/live/proc_state.h"
 #include "sim/scenario/loader.h"
 #include "tests/kernel/module/coldread_netfs.h"
@@ -95,8 +96,10 @@ GuestAnswer play_one(const GuestSetup& setup, const GuestTask& task, int netfs) 
     return answer;
   }
   const Status done = with_disk(setup, [&](const std::string& directory) {
+    KernelUnderTest kernel;
+    kernel.traced = true;
     Result<Played> played =
-        play_scenario(*scenario, {directory, setup.work, netfs, task.hang_after_ms, {}});
+        play_scenario(*scenario, {directory, setup.work, netfs, task.hang_after_ms, kernel});
     if (!played) answer.error = played.error();
     if (played) answer.transcript = std::move(played->transcript);
     answer.last = !played || !played->clean;
@@ -138,7 +141,8 @@ Status run_setup(const std::string& path) {
   if (!setup) return Error{setup.error()};
   Status done = prepare_machine(*setup);
   if (!done) return done;
-  done = load_module(setup->module);
+  done = prepare_kernel_trace();
+  if (done) done = load_module(setup->module);
   if (done) done = play_all(*setup);
   if (!done) publish(failed_path(setup->out), done.error()).ok();
   return done;

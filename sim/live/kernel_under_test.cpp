@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "sim/live/kernel_log.h"
+#include "sim/live/kernel_trace.h"
 
 namespace coldread::live {
 namespace {
@@ -51,6 +52,17 @@ std::vector<std::string> KernelUnderTest::fscache_tables() const {
 
 std::string KernelUnderTest::take_log() const {
   return server == 0 ? take_kernel_log() : "";
+}
+
+Status KernelUnderTest::begin_trace() const {
+  return traced ? begin_kernel_trace() : Nothing{};
+}
+
+Result<std::optional<std::vector<std::string>>> KernelUnderTest::take_trace() const {
+  if (!traced) return std::optional<std::vector<std::string>>();
+  Result<std::vector<std::string>> lines = take_kernel_trace();
+  if (!lines) return Error{lines.error()};
+  return std::optional(std::move(*lines));
 }
 
 int64_t KernelUnderTest::inject_errors(uint32_t errors) const {

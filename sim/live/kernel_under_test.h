@@ -7,16 +7,19 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/live/proc_state.h"
+#include "sim/result.h"
 
 namespace coldread::live {
 
 struct KernelUnderTest {
-  std::string root;  // what its /proc lies below: "", or where the model is mounted
-  pid_t server = 0;  // the process the model runs in; 0: this machine's kernel
+  std::string root;     // what its /proc lies below: "", or where the model is mounted
+  pid_t server = 0;     // the process the model runs in; 0: this machine's kernel
+  bool traced = false;  // this machine's kernel alone, after prepare_kernel_trace()
 
   // True if nobody in it wants to run: whatever its workers are about, they wait for somebody else.
   bool rests(ThreadStates& states) const;
@@ -29,6 +32,11 @@ struct KernelUnderTest {
 
   // Everything it logged since the last call; a mounted model's server keeps its own log: "".
   std::string take_log() const;
+
+  // begin_trace() forgets what it traced until then; take_trace() is all it traced since, none if
+  // it is not traced.
+  Status begin_trace() const;
+  Result<std::optional<std::vector<std::string>>> take_trace() const;
 
   // Sets its error injection (scenario::kInject*): 0 or a negative errno, -ENOENT: built without.
   int64_t inject_errors(uint32_t errors) const;

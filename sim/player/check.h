@@ -21,9 +21,14 @@ struct Mismatch {
 std::vector<Mismatch> verify(const scenario::Scenario& scenario, const std::string& profile,
                              const Transcript& transcript);
 
-// Where two transcripts of the same scenario, whole or canonical(), differ: JSON pointers into
-// canonical(); "expected" is what the real kernel did, "got" what the model did. The disk is left
-// out if one of them has not looked.
+// What runs of this scenario are compared by: canonical(), and as "events" those trace events whose
+// names the scenario's expectations hold, in their order, without the numbers of inodes. (The order
+// of all events is a matter of who is how fast.)
+nlohmann::json comparable(const scenario::Scenario& scenario, const Transcript& transcript);
+
+// Where two transcripts of the same scenario, whole or comparable(), differ: JSON pointers into
+// comparable(); "expected" is what the real kernel did, "got" what the model did. Disk and events
+// are left out if one of them has not looked.
 std::vector<Mismatch> compare(const Transcript& model, const Transcript& real);
 std::vector<Mismatch> compare(const nlohmann::json& model, const nlohmann::json& real);
 

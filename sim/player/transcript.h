@@ -64,7 +64,7 @@ struct Transcript {
   // clang-format on
   // "xattr" is user.CacheFiles.cache in hex, null if there is none.
   nlohmann::json disk;
-  // Trace events in order, "name: fields"; none: not traced. Not compared.
+  // Trace events in order, "name: fields"; none: not traced. See comparable() for what is compared.
   std::optional<std::vector<std::string>> events;
   std::optional<RunReport> report;
 

@@ -2,7 +2,7 @@
 // wherever no kernel can be asked.
 //
 // DIRECTORY/<profile>/<folder>.jsonl holds one line for each scenario of a folder, ordered by name:
-//   {"digest": Scenario::digest, "scenario": "cold-read", "seen": [Transcript::canonical()...]}
+//   {"digest": Scenario::digest, "scenario": "cold-read", "seen": [player::comparable()...]}
 // More than one transcript was seen where the kernel itself may answer in several ways.
 //
 // Plain data; reading it from several threads is safe.
