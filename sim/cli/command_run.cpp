@@ -45,10 +45,8 @@ std::string contradiction(const RunRequest& request) {
     return "--compare needs --on kernel or --on fuse";
   if (!request.recorded.empty() && request.on != Target::sim) return "--recorded needs --on sim";
   if (request.schedule && request.on != Target::sim) return "--schedule needs --on sim";
-  if (!request.trace.empty() && request.on != Target::sim) {
-    return "--trace needs --on sim: a User-Mode Linux kernel has no tracepoints, a mount "
-           "trace_pipe";
-  }
+  if (!request.trace.empty() && request.on == Target::fuse)
+    return "--trace needs --on sim or --on kernel: a mount has trace_pipe";
   if (std::string wrong = wrong_changes(request); !wrong.empty()) return wrong;
   if (!request.kernel.empty() && find_profile(request.kernel) == nullptr) {
     std::string known;
@@ -121,7 +119,9 @@ void add_run(CLI::App& app, Action& action) {
       ->check(CLI::Range(1u, 256u))
       ->default_str("one per CPU");
   command->add_option("--filter", request->filter, "Part of a path, or a glob it matches");
-  command->add_option("--trace", request->trace, "Write tracepoints to FILE, as ftrace does");
+  command->add_option(
+      "--trace", request->trace,
+      "Write tracepoints to FILE, as ftrace does (a kernel's without task and time)");
   command->add_option("--transcripts", request->transcripts,
                       "Write each run's transcript below DIR");
   command->add_option("--recorded", request->recorded,

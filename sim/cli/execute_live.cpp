@@ -81,6 +81,7 @@ void execute_live(RunContext& context, const scenario::Scenario& scenario, const
   }
   const player::Transcript& real = play.transcript;
   if (on_line) show_records(real, on_line);
+  if (!request.trace.empty() && real.events) outcome.trace = *real.events;
   judge(scenario, profile, real, outcome);
   if (request.compare) {
     compare_with_model(scenario, on_model, model, {player::comparable(scenario, real)}, outcome);

@@ -41,10 +41,12 @@ TEST(RecordedRaces, AreAmongTheOutcomes) {
       for (const sim::Search search : {sim::Search::pos, sim::Search::pct, sim::Search::random})
         for (json& outcome : reached(scenario, *find_profile(kernel), search))
           outcomes.push_back(std::move(outcome));
-      for (const json& seen : recording->seen)
+      for (json seen : recording->seen) {
+        seen.erase("events");  // their order alone makes no outcome
         EXPECT_NE(std::find(outcomes.begin(), outcomes.end(), seen), outcomes.end())
             << scenario.path << " on " << kernel << ": no interleaving gives\n"
             << seen.dump(2);
+      }
     }
   }
   EXPECT_GT(races, 0);

@@ -159,7 +159,7 @@ TEST_F(BadInputTest, CommandLines) {
       {"run", "x.json", "--hang-after", "0"},
       {"run", "x.json", "--filter", "nothing-like-that"},
       {"run", "x.json", "--compare"},
-      {"run", "x.json", "--on", "kernel", "--trace", "t"},
+      {"run", "x.json", "--on", "fuse", "--trace", "t"},
       {"profiles", "--format", "junit"},
       {"schema", "extra"},
   };
