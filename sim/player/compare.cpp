@@ -55,12 +55,12 @@ void add_event_names(const json& expect, std::set<std::string>& names) {
   for (const json& inside : expect) add_event_names(inside, names);
 }
 
-// "dB=1f sB=20" becomes "dB=* sB=*": which inodes a file system hands out is its own affair.
+// "ni=a8 B=20" becomes "ni=* B=*": which inodes a file system hands out is its own affair.
 std::string without_inodes(const std::string& line) {
   std::string result;
   for (size_t i = 0; i < line.size(); ++i) {
     result += line[i];
-    if (!result.ends_with("B=")) continue;
+    if (!result.ends_with("B=") && !result.ends_with(" ni=")) continue;
     result += '*';
     while (i + 1 < line.size() && line[i + 1] != ' ') ++i;
   }
