@@ -1,4 +1,4 @@
-"""Makes an image of everything that an image can have, and damaged ones, for which no mkfs is needed.
+"""Makes an image of all that an image can have, and damaged ones, for which no mkfs is needed.
 
   handmade     nodes, links, chunks in 20 blobs (`b01` ... `b20`), attributes, extended inodes
   damaged-...  the same, but for the fields that DAMAGE names
@@ -105,7 +105,8 @@ def chunk(address, device=0):
 def handmade():
     image = Writer()
     image.put(1024, "I I I B B H Q Q I I I I",
-              (0xE0F5E1E2, 0, 0, 12, 0, 0, 20, 1000000000, 5, DATA + 8, META, XATTRS), SUPER, "super")
+              (0xE0F5E1E2, 0, 0, 12, 0, 0, 20, 1000000000, 5, DATA + 8, META, XATTRS), SUPER,
+              "super")
     image.put(1024 + 64, "16s", (b"handmade",), ("volume",), "super")
     image.put(1024 + 80, "I H H H B", (0xC, 0, BLOBS, DEVICES * BLOCK // 128, 0),
               ("incompat", "algorithms", "devices", "table", "dirblkbits"), "super")
@@ -128,7 +129,8 @@ def handmade():
     image.inode("long", 0o120777, PLAIN, 3000, DATA + 1)
     image.inode("map", 0o100644, CHUNKS, 2 * BLOCK, 0,
                 tail=struct.pack("<II", DATA + 3, HOLE))
-    image.inode("old", 0o104755, INLINE, 3, tail=b"old", xattrs=struct.pack("<I2B6x", 0, 0, 0) + own,
+    image.inode("old", 0o104755, INLINE, 3, tail=b"old",
+                xattrs=struct.pack("<I2B6x", 0, 0, 0) + own,
                 extended=(3000000000, 4000000000, 1 << 33, 999999999, 70000))
     image.inode("plain", 0o100644, PLAIN, 2 * BLOCK, DATA + 2)
     image.inode("socket", 0o140700)

@@ -66,15 +66,15 @@ def describe(path):
 
 def walk(top):
     """Name -> what there is."""
-    names = ("block char chunks fifo huge inline link long map old plain socket m none zzzz").split()
+    names = "block char chunks fifo huge inline link long map old plain socket m none zzzz".split()
     found = {".": [attempt(lambda: ",".join(sorted(os.listdir(top))))]}
     return {**found, **{name: describe(os.path.join(top, name)) for name in names}}
 
 
 def log():
     text = subprocess.run(["dmesg", "-t"], capture_output=True, text=True, check=False).stdout
-    said = [re.sub(r"^(erofs:(?: \(device \w+\):)?) \w+: ", r"\1 ", line) for line in text.splitlines()
-            if line.startswith("erofs")]
+    said = [re.sub(r"^(erofs:(?: \(device \w+\):)?) \w+: ", r"\1 ", line)
+            for line in text.splitlines() if line.startswith("erofs")]
     return [line for number, line in enumerate(said) if line not in said[:number]]
 
 
@@ -90,7 +90,7 @@ def main():
             LIBC.umount2(top.encode(), 0)
             for entry, words in found.items():
                 if words != healthy.get(entry):
-                    print(entry, *words)
+                    print(" ".join([entry, *words]).rstrip())
             healthy = healthy or found
         else:
             print("mount", errno.errorcode[ctypes.get_errno()])
