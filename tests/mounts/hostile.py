@@ -38,7 +38,7 @@ def compare(coldread, daemon):
             run = subprocess.run(
                 [coldread, "exec", "--kernel", release, "--", str(HERE / "walk"), daemon, scratch,
                  directory], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                check=False, timeout=290)
+                check=False, timeout=800)
             expected, found = mounts.cases(kept), mounts.cases(run.stdout)
             same = {name for name in expected if expected[name] == found.get(name)}
             differ = {name for version, name in DIFFER if version == release}
