@@ -11,7 +11,7 @@
 namespace coldread {
 namespace {
 
-constexpr uint64_t kSchedules = 2'000;  // of a race's scenario
+constexpr uint64_t kSchedules = sim::kAddressSanitizer ? 200 : 2'000;  // of a race's scenario
 
 bool passes(const scenario::Scenario& scenario, const Profile& profile) {
   sim::RunOptions options;

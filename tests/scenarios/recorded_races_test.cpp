@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kSchedules = sim::kAddressSanitizer ? 200 : 3'000;
+constexpr uint64_t kSchedules = 3'000;
 
 std::vector<json> reached(const scenario::Scenario& scenario, const Profile& profile,
                           sim::Search search) {
@@ -29,6 +29,8 @@ std::vector<json> reached(const scenario::Scenario& scenario, const Profile& pro
 }
 
 TEST(RecordedRaces, AreAmongTheOutcomes) {
+  if (sim::kAddressSanitizer)
+    GTEST_SKIP() << "some hundred thousand runs: the build without sanitizers makes them";
   const auto recorded = recordings::Recordings::load(source_root() + "/tests/recordings");
   ASSERT_TRUE(recorded) << recorded.error();
   int races = 0;
