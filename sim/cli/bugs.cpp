@@ -26,7 +26,7 @@ std::vector<Bug> read_bugs() {
     bug.search = search_named(entry.value("found_by", "pos"));
     bug.profiles = entry.at("in");
     bug.taken_out_of = entry.value("taken_out_of", std::string(kDefaultProfile));
-    bug.scenario = entry.value("scenario", "bugs/" + bug.id + ".json");
+    bug.scenario = "bugs/" + bug.id + ".json";
     bug.fix = find_change(bug.id);
   }
   return bugs;

@@ -42,13 +42,20 @@ RunOptions running(const ExploreOptions& options) {
   return running;
 }
 
-std::unique_ptr<DecidingStrategy> make_named(const ExploreOptions& options, uint64_t seed) {
-  constexpr uint64_t kDecisions = 200;  // about so many; where pct's change points may be
-  if (options.search == Search::pct)
-    return std::make_unique<PctStrategy>(seed, options.depth, kDecisions);
-  if (options.search == Search::pos) return std::make_unique<PosStrategy>(seed);
-  return std::make_unique<RandomChoice>(seed);
-}
+// The strategy of one run: what the caller makes, else what the options name.
+class Chosen {
+ public:
+  DecidingStrategy& choose(const ExploreOptions& options, const MakeStrategy& make, uint64_t seed) {
+    constexpr uint64_t kDecisions = 200;  // about so many; where pct's change points may be
+    if (!make) return named_.make(options.search, seed, options.depth, kDecisions);
+    callers_ = make(seed);
+    return *callers_;
+  }
+
+ private:
+  StrategyBox named_;
+  std::unique_ptr<DecidingStrategy> callers_;
+};
 
 // On the machine that is used again and again.
 Trail trail_on(Workbench& bench, DecidingStrategy& strategy) {
@@ -86,10 +93,11 @@ DeterminismCheck check_determinism(const scenario::Scenario& scenario,
   DeterminismCheck check;
   while (check.schedules < options.schedules && (options.stop == nullptr || !*options.stop)) {
     const uint64_t seed = options.seed + check.schedules;
-    const auto used = make ? make(seed) : make_named(options, seed);
-    const auto fresh = make ? make(seed) : make_named(options, seed);
+    Chosen first, second;
+    DecidingStrategy& used = first.choose(options, make, seed);
+    DecidingStrategy& fresh = second.choose(options, make, seed);
     const auto difference =
-        difference_between(trail_on(bench, *used), trail_of(scenario, options, *fresh));
+        difference_between(trail_on(bench, used), trail_of(scenario, options, fresh));
     if (difference) {
       check.difference = fmt::format("seed {}: {}", seed, *difference);
       return check;

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "kernelmodel/ports/backing_store.h"
+#include "sim/store/passing_store.h"
 
 namespace coldread::sim {
 
-class FaultyStore final : public BackingStore {
+class FaultyStore final : public PassingStore {
  public:
-  explicit FaultyStore(BackingStore& store) : store_(store) {}
+  using PassingStore::PassingStore;
 
   // Of the calls named `call` from now on the `nth` and the `times - 1` after it give `result`: a
   // negative errno, and nothing is done; or, for "read" and "write", at most so many bytes.
@@ -42,17 +42,8 @@ class FaultyStore final : public BackingStore {
   int statfs(FilesystemStatistics* out) override;
   int sync() override;
 
-  bool read_only() override { return store_.read_only(); }
-  void want_write() override { store_.want_write(); }
   // The planned "operations": it has none.
   bool can_read_and_write(InodeNumber inode) override;
-  bool can_hold_cache(InodeNumber dir) override { return store_.can_hold_cache(dir); }
-  int64_t max_file_size() override { return store_.max_file_size(); }
-  void get(InodeNumber inode) override { store_.get(inode); }
-  void put(InodeNumber inode) override { store_.put(inode); }
-  bool was_written(InodeNumber inode, uint64_t offset, uint64_t length) override {
-    return store_.was_written(inode, offset, length);
-  }
 
  private:
   struct Plan {
@@ -67,7 +58,6 @@ class FaultyStore final : public BackingStore {
   template <typename Result>
   bool fails(std::string_view call, Result* result);
 
-  BackingStore& store_;
   std::vector<Plan> plans_;
 };
 

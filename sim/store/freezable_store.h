@@ -11,14 +11,14 @@
 #pragma once
 
 #include "kernelmodel/kernel/wait_queue.h"
-#include "kernelmodel/ports/backing_store.h"
+#include "sim/store/passing_store.h"
 
 namespace coldread::sim {
 
-class FreezableStore final : public BackingStore {
+class FreezableStore final : public PassingStore {
  public:
   FreezableStore(Scheduler& scheduler, BackingStore& store)
-      : scheduler_(scheduler), store_(store), thawed_(scheduler, "a frozen file system") {}
+      : PassingStore(store), scheduler_(scheduler), thawed_(scheduler, "a frozen file system") {}
 
   int freeze();  // FIFREEZE: -EBUSY if it is frozen
   int thaw();    // FITHAW: -EINVAL if it is not
@@ -39,41 +39,10 @@ class FreezableStore final : public BackingStore {
   int removexattr(InodeNumber inode, std::string_view name) override;
   ssize_t write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) override;
 
-  int path_lookup(std::string_view path, InodeNumber cwd, InodeNumber* out) override {
-    return store_.path_lookup(path, cwd, out);
-  }
-  int lookup(InodeNumber dir, std::string_view name, InodeNumber* out) override {
-    return store_.lookup(dir, name, out);
-  }
-  int getattr(InodeNumber inode, FileAttributes* out) override {
-    return store_.getattr(inode, out);
-  }
-  ssize_t getxattr(InodeNumber inode, std::string_view name, std::span<std::byte> value) override {
-    return store_.getxattr(inode, name, value);
-  }
-  int64_t seek(InodeNumber inode, uint64_t offset, Whence whence) override {
-    return store_.seek(inode, offset, whence);
-  }
-  ssize_t read(InodeNumber inode, uint64_t offset, std::span<std::byte> data) override {
-    return store_.read(inode, offset, data);
-  }
-  int statfs(FilesystemStatistics* out) override { return store_.statfs(out); }
-  bool read_only() override { return store_.read_only(); }
-  bool can_hold_cache(InodeNumber dir) override { return store_.can_hold_cache(dir); }
-  bool can_read_and_write(InodeNumber inode) override { return store_.can_read_and_write(inode); }
-  int sync() override { return store_.sync(); }
-  int64_t max_file_size() override { return store_.max_file_size(); }
-  void get(InodeNumber inode) override { store_.get(inode); }
-  void put(InodeNumber inode) override { store_.put(inode); }
-  bool was_written(InodeNumber inode, uint64_t offset, uint64_t length) override {
-    return store_.was_written(inode, offset, length);
-  }
-
  private:
   void must_not_be_frozen(const char* what);
 
   Scheduler& scheduler_;
-  BackingStore& store_;
   WaitQueue thawed_;
   bool frozen_ = false;
 };

@@ -6,6 +6,7 @@
 #include "sim/machine/run.h"
 #include "sim/player/check.h"
 #include "sim/scheduler/fiber.h"
+#include "tests/changes_of_mounts.h"
 #include "tests/scenarios/all_scenarios.h"
 
 namespace coldread {
@@ -51,16 +52,6 @@ bool is_noticed(const ChangeInfo& info, const Profile& profile) {
 // Other fixes hide it in every profile that has it: its bug is found in 6.8, which lacks them too.
 constexpr Change kNotShown[] = {Change::stop_requests_when_dropping};
 
-// Of mounted images, which scenarios do not know: ErofsChanges in tests/fuse/mount/erofs_test.cpp
-// shows each, with it and without.
-constexpr Change kOfMounts[] = {Change::erofs_shared_domain,
-                                Change::erofs_domain_fsid_unique,
-                                Change::erofs_large_folios,
-                                Change::erofs_xattr_prefixes,
-                                Change::erofs_fscache_compressed,
-                                Change::erofs_fscache_deprecated,
-                                Change::erofs_directio};
-
 TEST(Changes, ProfilesPassAsTheyAre) {
   for (const Profile& profile : profiles()) {
     EXPECT_EQ(noticed_by(profile), "") << "fails as it is in " << profile.name;
@@ -90,7 +81,7 @@ TEST(Changes, EachIsNoticed) {
     GTEST_SKIP() << "some hundred thousand runs: the build without sanitizers makes them";
   for (const ChangeInfo& info : all_changes()) {
     if (std::ranges::find(kNotShown, info.change) != std::end(kNotShown)) continue;
-    if (std::ranges::find(kOfMounts, info.change) != std::end(kOfMounts)) continue;
+    if (std::ranges::find(kChangesOfMounts, info.change) != std::end(kChangesOfMounts)) continue;
     bool noticed = false;
     for (const bool derived : {false, true}) {
       for (const Profile& profile : profiles()) {
