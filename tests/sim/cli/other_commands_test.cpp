@@ -100,12 +100,14 @@ TEST_F(OtherCommandsTest, BugsNeedTheirScenarios) {
 
 // What was found until Ctrl-C is told.
 TEST_F(OtherCommandsTest, BugsInterrupted) {
-  const CommandResult text = interrupt({"bugs", "--run"}, true);
+  const std::string scenarios = getenv("COLDREAD_SCENARIOS");
+  const CommandResult text = interrupt({"bugs", "--run", "--scenarios", scenarios}, true);
   EXPECT_EQ(text.exit_code, 130) << text.err;
   EXPECT_THAT(text.out, HasSubstr("found  "));
   EXPECT_THAT(text.out, testing::Not(HasSubstr("MISSED")));
   for (const char* what : {"--run", "--table"}) {
-    const CommandResult result = interrupt({"bugs", what, "--format", "json"});
+    const CommandResult result =
+        interrupt({"bugs", what, "--scenarios", scenarios, "--format", "json"});
     EXPECT_EQ(result.exit_code, 130) << what << result.err;
     EXPECT_TRUE(json::parse(result.out).is_array());
   }
