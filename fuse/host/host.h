@@ -14,12 +14,15 @@
 // what they capture is safe.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -129,6 +132,8 @@ class Host final {
   void enter();
   void record(std::string_view text);
   void wait_for_events(TimeNs next_timer);
+  int watch_awhile(std::span<epoll_event> events);  // how many there are
+  bool has_news() const;                            // from other threads; the lock is held
   void wake_thread();
   void begin(Job job);
   void work(Worker& worker);
@@ -147,6 +152,7 @@ class Host final {
 
   int epoll_ = -1;
   int wake_ = -1;  // an eventfd
+  const bool may_watch_;
   std::map<int, std::function<void()>> watched_;
   std::function<void(const sim::RunEnd&)> on_broken_;
   TimeNs next_timer_ = sim::RunEnd::kNoTimer;
