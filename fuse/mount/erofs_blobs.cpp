@@ -35,8 +35,9 @@ void log_read(Kernel& k, int ret) {
 
 }  // namespace
 
-ErofsBlobs::ErofsBlobs(Kernel& kernel)
+ErofsBlobs::ErofsBlobs(Kernel& kernel, AllReadCounts& counts)
     : kernel_(kernel),
+      counts_(counts),
       domain_list_lock_(kernel.scheduler, LockClass::erofs_domain_list_lock),
       domain_cookies_lock_(kernel.scheduler, LockClass::erofs_domain_cookies_lock) {}
 
@@ -117,7 +118,9 @@ ErofsBlob* ErofsBlobs::acquire_blob(VolumeHandle volume, const std::string& name
     return nullptr;
   }
   fscache_use_cookie(kernel_, cookie, false);
-  return &blobs_.emplace_back(ErofsBlob{name, cookie});
+  ErofsBlob& blob = blobs_.emplace_back(ErofsBlob{name, cookie});
+  blob.counts.use(counts_.of(std::string(volume->key_text()) + "/" + name));
+  return &blob;
 }
 
 int ErofsBlobs::register_unique(const ErofsRegistration& mount, const std::string& name,
@@ -172,12 +175,26 @@ void ErofsBlobs::unregister_blob(ErofsBlob* blob) {
 
 // --- reading ------------------------------------------------------------------------------------
 
-int ErofsBlobs::read(const ErofsBlob& blob, uint64_t start, std::span<std::byte> pages) {
-  Kernel& k = kernel_;
-  const CookieHandle cookie = blob.cookie;
+int ErofsBlobs::read(ErofsBlob& blob, uint64_t start, std::span<std::byte> pages) {
   netfs_cache_resources cres;
-  if (const int error = fscache_begin_read_operation(k, cres, cookie); error != 0) return error;
-  const int64_t ret = player::read_slice(
+  const int error = fscache_begin_read_operation(kernel_, cres, blob.cookie);
+  if (error != 0) return error;
+  const int64_t ret =
+      blob.counts.count(blob.cookie, [&] { return read_slices(blob, cres, start, pages); });
+  fscache_end_operation(kernel_, cres);
+  blob.counts->size = static_cast<uint64_t>(blob.cookie->object_size);
+  if (ret < 0) {
+    blob.counts->errors++;
+  } else {
+    blob.counts->bytes += pages.size();
+  }
+  return static_cast<int>(ret);
+}
+
+int64_t ErofsBlobs::read_slices(const ErofsBlob& blob, netfs_cache_resources& cres, uint64_t start,
+                                std::span<std::byte> pages) {
+  Kernel& k = kernel_;
+  return player::read_slice(
       start, start + pages.size(),
       [&](uint64_t position, uint64_t length, player::PrepareResult* found) {
         return sim::netfs_prepare_read(k, cres, position, length,
@@ -192,12 +209,10 @@ int ErofsBlobs::read(const ErofsBlob& blob, uint64_t start, std::span<std::byte>
         const int64_t got =
             sim::netfs_cache_read(k, cres, position, pages.subspan(position - start, found.length),
                                   NETFS_READ_HOLE_FAIL, /*sync=*/false);
-        if (got >= 0) sim::netfs_trust(k, cookie, position, found.length);
+        if (got >= 0) sim::netfs_trust(k, blob.cookie, position, found.length);
         if (got < 0) log_read(k, static_cast<int>(got));
         return got < 0 ? got : 0;
       });
-  fscache_end_operation(k, cres);
-  return static_cast<int>(ret);
 }
 
 }  // namespace coldread::fuse

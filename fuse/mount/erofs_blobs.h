@@ -9,6 +9,7 @@
 #include <list>
 #include <string>
 
+#include "fuse/mount/read_counts.h"
 #include "kernelmodel/kernel/kernel.h"
 #include "kernelmodel/kernel/mutex.h"
 
@@ -23,6 +24,7 @@ struct ErofsBlob {
   ErofsDomain* domain = nullptr;  // null: it belongs to one mount
   unsigned users = 1;
   bool in_sysfs = false;  // some mount's primary blob
+  ReadCounter counts = {};
 };
 
 // struct erofs_domain: mounts that name it share a volume.
@@ -42,7 +44,7 @@ struct ErofsRegistration {
 
 class ErofsBlobs {
  public:
-  explicit ErofsBlobs(Kernel& kernel);
+  ErofsBlobs(Kernel& kernel, AllReadCounts& counts);
 
   // The volume and the image's own blob; without `domain_id` nobody shares them. On an error what
   // there is already must be given back as well. -EBUSY: that image is mounted without a domain;
@@ -61,7 +63,7 @@ class ErofsBlobs {
 
   // Whole pages of a blob: 0, -EIO (also whatever the cache cannot say), -ENOBUFS, -EINTR.
   // erofs_fscache_read_io_async()
-  int read(const ErofsBlob& blob, uint64_t start, std::span<std::byte> pages);
+  int read(ErofsBlob& blob, uint64_t start, std::span<std::byte> pages);
 
  private:
   int register_volume(const std::string& key, VolumeHandle* volume);
@@ -71,7 +73,12 @@ class ErofsBlobs {
   ErofsBlob* acquire_blob(VolumeHandle volume, const std::string& name);
   void put_domain(ErofsDomain* domain);
 
+  // As read(), with the blob's operation begun.
+  int64_t read_slices(const ErofsBlob& blob, netfs_cache_resources& cres, uint64_t start,
+                      std::span<std::byte> pages);
+
   Kernel& kernel_;
+  AllReadCounts& counts_;
   Mutex domain_list_lock_;
   Mutex domain_cookies_lock_;
   std::list<ErofsDomain> domains_;

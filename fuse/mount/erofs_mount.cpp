@@ -120,7 +120,7 @@ int ErofsMount::add_device(const std::string& name) {
 }
 
 int ErofsMount::read(unsigned device, uint64_t start, std::span<std::byte> pages) {
-  const ErofsBlob* const blob = device == 0 ? registration_.primary : devices_[device - 1];
+  ErofsBlob* const blob = device == 0 ? registration_.primary : devices_[device - 1];
   return blobs_.read(*blob, start, pages);
 }
 

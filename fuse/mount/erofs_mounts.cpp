@@ -65,13 +65,13 @@ int attach_for(pid_t writer, Session& session, const Wanted& wanted,
 
 }  // namespace
 
-ErofsMounts::ErofsMounts(Host& host, Kernel& kernel, Session::Submit submit,
+ErofsMounts::ErofsMounts(Host& host, Kernel& kernel, AllReadCounts& counts, Session::Submit submit,
                          Session::Interrupt interrupt)
     : host_(host),
       kernel_(kernel),
       submit_(std::move(submit)),
       interrupt_(std::move(interrupt)),
-      blobs_(kernel) {}
+      blobs_(kernel, counts) {}
 
 int ErofsMounts::mount(const ErofsOptions& options, const std::string& name,
                        const ErofsMount::Attach& attach) {

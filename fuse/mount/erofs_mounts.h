@@ -16,7 +16,8 @@ namespace coldread::fuse {
 class ErofsMounts {
  public:
   // `submit` takes a request that has its table of nodes.
-  ErofsMounts(Host& host, Kernel& kernel, Session::Submit submit, Session::Interrupt interrupt);
+  ErofsMounts(Host& host, Kernel& kernel, AllReadCounts& counts, Session::Submit submit,
+              Session::Interrupt interrupt);
 
   // mount(2): as ErofsMount::mount().
   int mount(const ErofsOptions& options, const std::string& name, const ErofsMount::Attach& attach);

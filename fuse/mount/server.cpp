@@ -99,7 +99,7 @@ std::shared_ptr<FixedDirectory> Server::make_fscache_directory() {
 // for them (kMountInode).
 void Server::build_tree() {
   device_ = make_device();
-  volumes_ = std::make_shared<Volumes>(kernel_);
+  volumes_ = std::make_shared<Volumes>(kernel_, counts_);
   volumes_->on_new_size([this](fuse_ino_t inode) { session_.forget_attributes(inode); });
   auto top = std::make_shared<FixedDirectory>();
   top->inode = FUSE_ROOT_ID;
@@ -112,7 +112,8 @@ void Server::build_tree() {
   auto requests =
       std::make_shared<TextFile>([this](std::string* text) { return list_requests(text); });
   images_ = std::make_unique<ErofsMounts>(
-      host_, kernel_, [this](std::unique_ptr<Request> request) { submit(std::move(request)); },
+      host_, kernel_, counts_,
+      [this](std::unique_ptr<Request> request) { submit(std::move(request)); },
       [this](uint64_t serial) { interrupted(serial); });
   for (const std::shared_ptr<Node>& node : std::initializer_list<std::shared_ptr<Node>>{
            device_, anon, netfs, injection, volumes_, trace_pipe, requests})
@@ -332,7 +333,7 @@ std::vector<std::string> Server::waiting() const {
 std::string Server::report() const {
   std::string text = fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14} {:>14}  {}\n", "hits",
                                  "misses", "holes", "read", "fetched", "of", "object");
-  for (const auto& [name, counts] : volumes_->counts()) {
+  for (const auto& [name, counts] : counts_) {
     // What another daemon fetches it alone knows.
     const std::string fetched = daemon_ ? std::to_string(daemon_->fetched(name)) : "-";
     text += fmt::format("{:>10} {:>10} {:>10} {:>14} {:>14} {:>14}  {}{}\n", counts->hits,

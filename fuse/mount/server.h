@@ -108,6 +108,7 @@ class Server {
   std::function<void()> on_end_;
   std::shared_ptr<NodeTable> nodes_;
   std::shared_ptr<Device> device_;
+  AllReadCounts counts_;
   std::shared_ptr<Volumes> volumes_;
   std::unique_ptr<ErofsMounts> images_;
   std::unique_ptr<BlobDaemon> daemon_;

@@ -23,7 +23,7 @@ constexpr size_t kLongestCookie = 252;
 
 // --- volumes/ -----------------------------------------------------------------------------------
 
-Volumes::Volumes(Kernel& kernel) : kernel_(kernel) {}
+Volumes::Volumes(Kernel& kernel, AllReadCounts& counts) : kernel_(kernel), counts_(counts) {}
 
 std::shared_ptr<Volume> Volumes::make(const std::string& name) {
   if (volumes_.contains(name)) return nullptr;
@@ -221,7 +221,6 @@ void Cookie::open(Request& request) {
   if (error != 0 || !request.open({0, FOPEN_KEEP_CACHE | FOPEN_NOFLUSH})) unuse();
 }
 
-// There are counts for what there is, not for every name that somebody looks up.
 void Cookie::opened() {
   size_known_ = true;
   // Whoever asked before the daemon had answered was told another size, and may take notice of that
@@ -229,9 +228,7 @@ void Cookie::opened() {
   const int64_t size = handle_->object_size;
   if (std::exchange(told_size_, size) != size && volume_->volumes_.new_size_)
     volume_->volumes_.new_size_(inode);
-  auto& counts = volume_->volumes_.counts_[volume_->name() + "/" + name_];
-  if (!counts) counts = std::make_shared<ReadCounts>();
-  counts_ = counts;
+  counts_.use(volume_->volumes_.counts_.of(volume_->name() + "/" + name_));
   counts_->size = static_cast<uint64_t>(size);
 }
 
@@ -263,45 +260,28 @@ int64_t Cookie::read_pages(Request& request, uint64_t start, uint64_t end) {
   Kernel& k = kernel();
   netfs_cache_resources cres;
   if (const int error = fscache_begin_read_operation(k, cres, handle_); error != 0) return error;
-  // READ requests of the object, other readers' included.
-  const auto requests = [this] {
-    const ObjectHandle object = handle_->cache_priv;
-    return object ? object->reads_sent : 0;
+  const auto prepare = [&](uint64_t position, uint64_t length, player::PrepareResult* found) {
+    return sim::netfs_prepare_read(k, cres, position, length, std::numeric_limits<int64_t>::max(),
+                                   scenario::kSubrequestOndemand, found);
   };
-  const uint64_t requests_before = requests();
-  const int64_t ret = player::read_slice(
-      start, end,
-      [&](uint64_t position, uint64_t length, player::PrepareResult* found) {
-        return sim::netfs_prepare_read(k, cres, position, length,
-                                       std::numeric_limits<int64_t>::max(),
-                                       scenario::kSubrequestOndemand, found);
-      },
-      [&](uint64_t position, const player::PrepareResult& found) -> int64_t {
-        // Memory is taken once there is something to put into it: a blocked reader has none.
-        const std::span<std::byte> pages =
-            request.data.get(end - start).subspan(position - start, found.length);
-        if (found.source == player::Source::read_from_cache) {
-          const int64_t got =
-              sim::netfs_cache_read(k, cres, position, pages, NETFS_READ_HOLE_FAIL, /*sync=*/false);
-          if (got >= 0) sim::netfs_trust(k, handle_, position, found.length);
-          return got;
-        }
-        if (found.source != player::Source::fill_with_zeroes) return -EIO;
-        std::fill(pages.begin(), pages.end(), std::byte{0});
-        return 0;
-      });
-  (requests() == requests_before ? counts_->hits : counts_->misses)++;
-  count_holes();
+  const auto issue = [&](uint64_t position, const player::PrepareResult& found) -> int64_t {
+    // Memory is taken once there is something to put into it: a blocked reader has none.
+    const std::span<std::byte> pages =
+        request.data.get(end - start).subspan(position - start, found.length);
+    if (found.source == player::Source::read_from_cache) {
+      const int64_t got =
+          sim::netfs_cache_read(k, cres, position, pages, NETFS_READ_HOLE_FAIL, /*sync=*/false);
+      if (got >= 0) sim::netfs_trust(k, handle_, position, found.length);
+      return got;
+    }
+    if (found.source != player::Source::fill_with_zeroes) return -EIO;
+    std::fill(pages.begin(), pages.end(), std::byte{0});
+    return 0;
+  };
+  const int64_t ret =
+      counts_.count(handle_, [&] { return player::read_slice(start, end, prepare, issue); });
   fscache_end_operation(k, cres);
   return ret;
-}
-
-// What was sent since the last time: a cookie that is looked up again has another object.
-void Cookie::count_holes() {
-  const ObjectHandle object = handle_->cache_priv;
-  if (std::exchange(counted_, object) != object) requests_counted_ = 0;
-  if (object)
-    counts_->holes += object->reads_sent - std::exchange(requests_counted_, object->reads_sent);
 }
 
 void Cookie::release(Request& request) {

@@ -16,19 +16,10 @@
 #include <map>
 
 #include "fuse/mount/node.h"
+#include "fuse/mount/read_counts.h"
 #include "kernelmodel/kernel/kernel.h"
 
 namespace coldread::fuse {
-
-// What readers of an object met.
-struct ReadCounts {
-  uint64_t hits = 0;    // reads for which everything was there
-  uint64_t misses = 0;  // reads that met a hole
-  uint64_t holes = 0;   // READ messages, whoever answers them
-  uint64_t errors = 0;
-  uint64_t bytes = 0;  // read
-  uint64_t size = 0;   // as the daemon said last
-};
 
 class Cookie;
 class Volume;
@@ -36,7 +27,8 @@ class Volume;
 // volumes/.
 class Volumes final : public Node {
  public:
-  explicit Volumes(Kernel& kernel);
+  // Counts reads of what is opened; not what somebody looks up only.
+  Volumes(Kernel& kernel, AllReadCounts& counts);
 
   // Makes a volume as mkdir does; it need not be there yet when this returns. Null: there is one.
   std::shared_ptr<Volume> make(const std::string& name);
@@ -44,8 +36,6 @@ class Volumes final : public Node {
   void on_new_size(std::function<void(fuse_ino_t inode)> call) { new_size_ = std::move(call); }
   // Gives back everything; the mount answers nothing any more.
   void relinquish_all();
-  // "<volume>/<cookie>", also of those that have gone.
-  const std::map<std::string, std::shared_ptr<ReadCounts>>& counts() const { return counts_; }
 
   std::string path() const override { return "volumes"; }
   Attributes attributes() override { return {S_IFDIR | 0755, 0, 3600}; }
@@ -60,9 +50,9 @@ class Volumes final : public Node {
   friend class Volume;
 
   Kernel& kernel_;
+  AllReadCounts& counts_;
   std::function<void(fuse_ino_t)> new_size_;
   std::map<std::string, std::shared_ptr<Volume>> volumes_;
-  std::map<std::string, std::shared_ptr<ReadCounts>> counts_;
 };
 
 // What is being acquired, has been, or could not.
@@ -129,16 +119,13 @@ class Cookie final : public Node {
   void forgotten() override { drop_if_unused(); }
   void opened();
   int64_t read_pages(Request& request, uint64_t start, uint64_t end);
-  void count_holes();
   void unuse();
   void drop_if_unused();
   void relinquish(bool retire);
 
   const std::shared_ptr<Volume> volume_;
   const std::string name_;
-  std::shared_ptr<ReadCounts> counts_;  // from the first successful open on
-  Handle<cachefiles_object> counted_;   // whose READ requests are counted, and up to which
-  uint64_t requests_counted_ = 0;
+  ReadCounter counts_;  // from the first successful open on
   CookieHandle handle_;
   Acquired acquired_ = Acquired::not_yet;
   int error_ = 0;

@@ -324,6 +324,27 @@ TEST_F(ErofsTest, ADomainSharesItsBlobs) {
   daemon_->wait_for_open(0);
 }
 
+TEST_F(ErofsTest, TheReportCountsReadsOfBlobs) {
+  serve({{"img", image_}});
+  ASSERT_EQ(mount("fsid=img"), 0);
+  slurp(where("image") + "/big");
+  auto text = std::make_shared<std::string>();
+  ASSERT_TRUE(host_->call(server_->reporting(text), std::chrono::seconds(5)));
+  size_t asked = 0;
+  for (const std::string& line : daemon_->take_log()) asked += line.starts_with("READ");
+  std::istringstream lines(*text);
+  std::string line;
+  while (std::getline(lines, line) && !line.ends_with("  erofs,img/img")) {
+  }
+  uint64_t hits = 0, misses = 0, holes = 0, read = 0, size = 0;
+  std::string fetched;
+  std::istringstream(line) >> hits >> misses >> holes >> read >> fetched >> size;
+  EXPECT_EQ(holes, asked) << *text;
+  EXPECT_GT(misses, 0U) << *text;
+  EXPECT_GT(read, 1'000'000U) << *text;
+  EXPECT_EQ(size, image_.size()) << *text;
+}
+
 TEST_F(ErofsTest, ADaemonThatGoesFailsReaders) {
   serve({{"img", image_}});
   ASSERT_EQ(mount("fsid=img"), 0);
