@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned kTimeLimit = 200;   // seconds for a test
+constexpr unsigned kTimeLimit = 200;   // seconds, see give_time()
 constexpr int kPatience = 30'000;      // ms for a line: far more than it ever takes
 constexpr size_t kPiece = 2 * kBlock;  // what a reader asks for at once
 
@@ -83,6 +83,10 @@ void Place::SetUp() {
   at("mount").copy(mountpoint_for_alarm, sizeof(mountpoint_for_alarm) - 1);
   std::signal(SIGALRM, too_late);
   std::signal(SIGPIPE, SIG_IGN);
+  give_time();
+}
+
+void Place::give_time() {
   alarm(kTimeLimit);
 }
 

@@ -30,6 +30,8 @@ class Place : public testing::Test {
  protected:
   void SetUp() override;
   void TearDown() override;
+  // From now on; after that the test is over, and has failed. Each test begins with as much.
+  static void give_time();
 
   // The server, and the nursery of daemons. Skips the test if this machine cannot.
   void start(Way way, const std::string& profile);

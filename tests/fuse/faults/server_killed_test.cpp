@@ -1,7 +1,7 @@
 // The server, or the supervisor, is killed before and after system calls that it makes while it
 // fills a hole: readers and daemons get errors, the mount is cleaned up, the cache is valid.
 //
-// At some of them; with COLDREAD_EVERY_EDGE=1 in the environment at all, which takes minutes.
+// At some of them; with COLDREAD_EVERY_EDGE=1 in the environment at all.
 #include <sys/stat.h>
 
 #include <cstdio>
@@ -123,6 +123,7 @@ TEST_P(ServerKilled, AtPointsOfAFill) {
     const long edge = point * edges / (points + 1);
     std::printf(" %ld", edge);
     std::fflush(stdout);
+    give_time();
     killed_at(point, edge);
   }
   std::printf("\n");
