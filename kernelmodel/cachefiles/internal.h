@@ -369,8 +369,7 @@ int64_t cachefiles_seek(Kernel& k, ObjectHandle object, InodeNumber file, uint64
 int64_t cachefiles_look(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset,
                         Whence whence);
 inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);  // made on first use
-// The caller holds the inode's rwsem. False: it is in use already.
-bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
+// The caller holds the inode's rwsem.
 void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
 // Gives the object its file, found or new, once the daemon has opened it. False: it has none.
 bool cachefiles_look_up_object(Kernel& k, ObjectHandle object);

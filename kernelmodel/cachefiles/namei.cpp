@@ -20,8 +20,9 @@ inode_state& cachefiles_inode(Kernel& k, InodeNumber inode) {
   return k.cachefiles.inodes.try_emplace(inode, k.scheduler).first->second;
 }
 
-bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode) {
-  inode_state& state = cachefiles_inode(k, inode);
+namespace {
+
+bool mark_locked(Kernel& k, ObjectHandle object, InodeNumber inode, inode_state& state) {
   const bool can_use = !std::exchange(state.kernel_file, true);
   if (k.trace.enabled()) {
     trace_emit(k, can_use ? "cachefiles_mark_active" : "cachefiles_mark_failed", "o=%08x B=%lx",
@@ -29,8 +30,6 @@ bool cachefiles_mark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber in
   }
   return can_use;
 }
-
-namespace {
 
 void unmark_locked(Kernel& k, ObjectHandle object, InodeNumber inode, inode_state& state) {
   state.kernel_file = false;
@@ -49,10 +48,10 @@ void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber 
 namespace {
 
 bool mark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode) {
-  Mutex& rwsem = cachefiles_inode(k, inode).rwsem;
-  rwsem.lock();
-  const bool can_use = cachefiles_mark_inode_locked(k, object, inode);
-  rwsem.unlock();
+  inode_state& state = cachefiles_inode(k, inode);
+  state.rwsem.lock();
+  const bool can_use = mark_locked(k, object, inode, state);
+  state.rwsem.unlock();
   return can_use;
 }
 
@@ -178,11 +177,11 @@ int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
            name.data(), ret);
     return ret;
   }
-  Mutex& child = cachefiles_inode(k, subdir).rwsem;
-  child.lock();
+  inode_state& child = cachefiles_inode(k, subdir);
+  child.rwsem.lock();
   parent.unlock();
-  const bool can_use = cachefiles_mark_inode_locked(k, {}, subdir);
-  child.unlock();
+  const bool can_use = mark_locked(k, {}, subdir, child);
+  child.rwsem.unlock();
   if (!can_use) {
     pr_err(k, "cachefiles: Inode already in use: %.*s", static_cast<int>(name.size()), name.data());
     k.store.put(subdir);

@@ -2,7 +2,6 @@
 //
 // Models fs/cachefiles/volume.c.
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "kernelmodel/cachefiles/internal.h"
@@ -33,12 +32,13 @@ int get_volume_directory(Kernel& k, CachefilesHandle cache, Handle<cachefiles_vo
   }
 }
 
+// "@00" to "@ff".
 int get_fanout(Kernel& k, CachefilesHandle cache, Handle<cachefiles_volume> volume) {
+  constexpr char kHexDigits[] = "0123456789abcdef";
   for (unsigned i = 0; i < volume->fanout.size(); i++) {
-    char name[4];
-    std::snprintf(name, sizeof(name), "@%02x", i & 0xff);
-    const int ret =
-        cachefiles_get_directory(k, cache, volume->dentry, name, nullptr, &volume->fanout[i]);
+    const char name[] = {'@', kHexDigits[i >> 4 & 0xf], kHexDigits[i & 0xf]};
+    const int ret = cachefiles_get_directory(k, cache, volume->dentry, {name, sizeof(name)},
+                                             nullptr, &volume->fanout[i]);
     if (ret < 0) return ret;
   }
   return 0;

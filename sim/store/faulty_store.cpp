@@ -26,7 +26,7 @@ bool FaultyStore::find_planned(std::string_view call, int64_t* result) {
 template <typename Result>
 bool FaultyStore::fails(std::string_view call, Result* result) {
   int64_t planned = 0;
-  if (!find_planned(call, &planned)) return false;
+  if (plans_.empty() || !find_planned(call, &planned)) return false;
   *result = static_cast<Result>(planned);
   return true;
 }

@@ -16,7 +16,8 @@ constexpr uint32_t kMaxLinks = 65000;  // EXT4_LINK_MAX; subdirectories do not c
 
 int check_name(std::string_view name) {
   if (name.empty() || name == "." || name == "..") return -EACCES;
-  if (name.find('/') != name.npos || name.find('\0') != name.npos) return -EACCES;
+  if (std::any_of(name.begin(), name.end(), [](char c) { return c == '/' || c == '\0'; }))
+    return -EACCES;
   return name.size() > kMaxName ? -ENAMETOOLONG : 0;
 }
 
@@ -321,7 +322,7 @@ MemoryStore::Entry MemoryStore::describe(InodeNumber number) {
 std::vector<MemoryStore::Entry> MemoryStore::dump(InodeNumber directory) {
   struct Level {
     const Inode* dir;
-    std::map<std::string, InodeNumber, std::less<>>::const_iterator next;
+    Entries::const_iterator next;
     std::string prefix;
   };
   std::vector<Entry> found;
