@@ -66,9 +66,11 @@ std::string expand(std::string text) {
   return text;
 }
 
+using Steps = std::vector<std::pair<size_t, const Step*>>;  // each with its task
+
 // The steps in an order in which they may have happened: the setup, then the tasks by turns.
-std::vector<std::pair<size_t, const Step*>> in_turns(const scenario::Scenario& scenario) {
-  std::vector<std::pair<size_t, const Step*>> setup, steps;
+Steps in_turns(const scenario::Scenario& scenario) {
+  Steps setup, steps;
   size_t longest = 0;
   for (const scenario::TaskSpec& task : scenario.tasks)
     longest = std::max(longest, task.steps.size());
@@ -104,14 +106,33 @@ class Translation {
  public:
   explicit Translation(const scenario::Scenario& scenario) : scenario_(scenario) {}
 
-  // The same play on a device that is only open, as far as hostile plays know its steps.
+  // The same play, as far as hostile plays know its steps.
   std::string bytes() {
     bytes_.assign(kHeaderBytes, '\0');
-    for (const auto& [task, step] : in_turns(scenario_)) translate(task, *step);
+    const Steps steps = in_turns(scenario_);
+    for (size_t i = begin(steps); i < steps.size(); i++)
+      translate(steps[i].first, *steps[i].second);
     return bytes_.substr(0, kHeaderBytes + kMaxInstructions * kInstructionBytes);
   }
 
  private:
+  // Most scenarios begin with bind and connect: then the play begins on the stage behind these,
+  // which is set up once for all plays. How many steps that spares.
+  size_t begin(const Steps& steps) {
+    constexpr Verb kBindAndConnect[] = {Verb::open,      Verb::command,        Verb::command,
+                                        Verb::command,   Verb::acquire_volume, Verb::acquire_cookie,
+                                        Verb::use_cookie};
+    constexpr size_t kLength = std::size(kBindAndConnect);
+    if (steps.size() < kLength ||
+        !std::equal(std::begin(kBindAndConnect), std::end(kBindAndConnect), steps.begin(),
+                    [](Verb verb, const auto& step) { return step.second->verb == verb; }))
+      return 0;
+    const bool ondemand = steps[3].second->text == "bind ondemand";
+    if (!ondemand && steps[3].second->text != "bind") return 0;
+    bytes_[0] = static_cast<char>(ondemand ? Stage::bound : Stage::classic);
+    return kLength;
+  }
+
   void add(Op op, size_t a = 0, size_t b = 0, size_t c = 0) {
     for (const size_t number : {static_cast<size_t>(op), a, b, c})
       bytes_ += static_cast<char>(byte(number));
