@@ -10,7 +10,7 @@ namespace coldread {
 
 namespace {
 
-constexpr uint64_t kFirstChunk = 4;  // slots; each chunk has twice as many as the one before
+constexpr uint64_t kFirstChunk = 1;  // slots; each chunk has twice as many as the one before
 
 struct Place {
   unsigned chunk;

@@ -27,7 +27,8 @@ constexpr size_t kUnit = 16;
 constexpr size_t kSmall = 1024;  // up to here a list for each multiple of kUnit
 constexpr unsigned kSmallPower = 10;
 constexpr unsigned kSmallLists = kSmall / kUnit + 1;
-constexpr unsigned kSteps = 4;  // then so many from each power of two on
+constexpr unsigned kStepsPower = 3;
+constexpr unsigned kSteps = 1 << kStepsPower;  // then so many from each power of two on
 constexpr unsigned kLists = kSmallLists + 25 * kSteps;
 
 struct FreeBlock {
@@ -72,14 +73,14 @@ Control* control_of(const void* block) {
 unsigned list_of(size_t bytes) {
   if (bytes <= kSmall) return static_cast<unsigned>((bytes + kUnit - 1) / kUnit);
   const auto power = static_cast<unsigned>(std::bit_width(bytes - 1)) - 1;
-  const auto step = static_cast<unsigned>((bytes - 1) >> (power - 2)) & (kSteps - 1);
+  const auto step = static_cast<unsigned>((bytes - 1) >> (power - kStepsPower)) & (kSteps - 1);
   return kSmallLists + (power - kSmallPower) * kSteps + step;
 }
 
 size_t bytes_of(unsigned list) {
   if (list < kSmallLists) return list * kUnit;
   const unsigned power = kSmallPower + (list - kSmallLists) / kSteps;
-  return size_t{kSteps + 1 + (list - kSmallLists) % kSteps} << (power - 2);
+  return size_t{kSteps + 1 + (list - kSmallLists) % kSteps} << (power - kStepsPower);
 }
 
 // AddressSanitizer has operators of its own, and no use for these two.

@@ -156,14 +156,16 @@ void FiberScheduler::yield() {
   suspend(record);
 }
 
+// Most points are reached by a task that is alone: those only count.
 void FiberScheduler::preempt(const void* object) {
   if (current_ == nullptr) return;
-  if (!asks_ || runnable_.empty()) {
-    undecided_ += tells_alone_ ? kUndecidedPoints : 1;  // who is told keeps a note of each
-    check_limit();
-    if (tells_alone_) strategy_.alone(current_, object, runnable_);
-    return;
-  }
+  if (asks_ && !runnable_.empty()) return offer_preemption(object);
+  undecided_ += tells_alone_ ? kUndecidedPoints : 1;  // who is told keeps a note of each
+  if (undecided_ % kUndecidedPoints == 0) check_limit();
+  if (tells_alone_) strategy_.alone(current_, object, runnable_);
+}
+
+void FiberScheduler::offer_preemption(const void* object) {
   count_step();
   const size_t choice = strategy_.preempt(*current_, object, runnable_);
   if (choice == SchedulingStrategy::kStay) return;

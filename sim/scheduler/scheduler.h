@@ -152,6 +152,7 @@ class FiberScheduler final : public Scheduler {
   struct Record;
 
   void preempt(const void* object) override;
+  void offer_preemption(const void* object);
 
   const Task* first_task() const;
   const Task* following_task(const Task& task) const;

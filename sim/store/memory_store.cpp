@@ -189,9 +189,7 @@ int MemoryStore::setxattr(InodeNumber inode, std::string_view name,
   if (room > kXattrBlockRoom || room + others > kXattrBlockRoom + kXattrInodeRoom) return -ENOSPC;
 
   touch(*found);
-  auto xattr = found->xattrs.find(name);
-  if (xattr == found->xattrs.end()) xattr = found->xattrs.emplace(name, 0).first;
-  xattr->second.assign(value.begin(), value.end());
+  found->xattrs.emplace(name, {}).assign(value.begin(), value.end());
   return 0;
 }
 
@@ -305,7 +303,7 @@ bool MemoryStore::was_written(InodeNumber inode, uint64_t offset, uint64_t lengt
 }
 
 void MemoryStore::touch(Inode& inode) {
-  inode.changes++;
+  inode.is_known = false;
   if (inode.touched) return;
   inode.touched = true;
   touched_.push_back(inode.number);
@@ -357,8 +355,8 @@ uint64_t MemoryStore::state() {
   OutcomeHash hash;
   for (const auto& inode : inodes_) {
     if (inode == nullptr) continue;
-    if (inode->seen != inode->changes) {
-      inode->seen = inode->changes;
+    if (!inode->is_known) {
+      inode->is_known = true;
       inode->likeness = likeness(*inode);
     }
     hash.add(inode->likeness);

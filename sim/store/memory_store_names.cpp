@@ -311,7 +311,8 @@ InodeNumber MemoryStore::make_other(std::string_view path, uint32_t mode) {
 MemoryStore::Entry MemoryStore::describe(InodeNumber number) {
   const Inode* inode = find(number);
   if (inode == nullptr) return {};
-  Entry entry{"", inode->type, inode->mode, 0, inode->links, inode->xattrs, {}, 0};
+  Entry entry{"", inode->type, inode->mode, 0, inode->links, {}, {}, 0};
+  entry.xattrs = Xattrs(inode->xattrs.begin(), inode->xattrs.end());
   FileAttributes attributes;
   if (getattr(number, &attributes) == 0) entry.size = attributes.size;
   if (inode->type == FileType::regular) entry.extents = inode->data.extents();
@@ -322,7 +323,7 @@ MemoryStore::Entry MemoryStore::describe(InodeNumber number) {
 std::vector<MemoryStore::Entry> MemoryStore::dump(InodeNumber directory) {
   struct Level {
     const Inode* dir;
-    Entries::const_iterator next;
+    Names<InodeNumber>::const_iterator next;
     std::string prefix;
   };
   std::vector<Entry> found;
