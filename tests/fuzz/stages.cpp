@@ -8,14 +8,15 @@
 namespace coldread::fuzz {
 namespace {
 
-// Two volumes of one key, and two whose keys differ behind byte 127; cookies that share names.
+// Two volumes of one key, and two whose keys differ behind byte 127, the first of them with
+// coherency data; cookies that share names.
 std::string head() {
   const std::string key(130, 'k');
   return R"({"version": 1, "title": "a stage", "kernels": ["6.12.117"],
     "blobs": {"image": {"size": 16384, "pattern": "counter"}},
     "volumes": {"0": {"key": "erofs,demo"}, "1": {"key": "erofs,demo"},
                 "2": {"key": "erofs,)" +
-         key + R"("}, "3": {"key": "erofs,)" + key + R"(k"}},
+         key + R"(", "coherency": "01020304"}, "3": {"key": "erofs,)" + key + R"(k"}},
     "cookies": {"0": {"volume": "0", "key": "demo"}, "1": {"volume": "0", "key": "blob0"},
                 "2": {"volume": "1", "key": "demo"}, "3": {"volume": "2", "key_hex": "00ff2f2e"},
                 "4": {"volume": "0", "key": "demo", "want_cache_size": false}},
