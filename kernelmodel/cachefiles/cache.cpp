@@ -123,10 +123,10 @@ void withdraw_volumes(Kernel& k, CachefilesHandle cache) {
 
 }  // namespace
 
-// There is no security module here, so that no context can be translated.
+// Without CONFIG_SECURITY no context can be translated.
 int cachefiles_get_security_ID(Kernel& k, CachefilesHandle cache) {
   cache->cache_cred = k.cachefiles.cred_pool.create();
-  if (cache->secctx.empty()) return 0;
+  if (cache->secctx.empty() || k.security) return 0;
   pr_err(k, "Security denies permission to nominate security context: error %d", -EOPNOTSUPP);
   return -EOPNOTSUPP;
 }

@@ -159,6 +159,10 @@ int cachefiles_daemon_open(Kernel& k, uint32_t open_flags, FileHandle* out) {
   if (!k.scheduler.current()->capable) return -EPERM;
   k.scheduler.preemption_point(&k.cachefiles.open);
   if (std::exchange(k.cachefiles.open, true)) return -EBUSY;
+  if (!has_memory_for(k, Allocation::cache)) {
+    k.cachefiles.open = false;
+    return -ENOMEM;
+  }
   *out = alloc_file(k, cachefiles_daemon_fops, open_flags);
   (*out)->set_private(k.cachefiles.cache_pool.create(k));
   return 0;

@@ -69,22 +69,20 @@ int tag(Kernel& k, CachefilesHandle cache, std::string_view args) {
   return 0;
 }
 
-// There is no security module here, so no context can be translated.
-// Before secctx_parse_immediate bind found that out.
+// Without CONFIG_SECURITY no context can be translated; before secctx_parse_immediate bind found
+// that out.
 int secctx(Kernel& k, CachefilesHandle cache, std::string_view args) {
   if (args.empty()) {
     pr_err(k, "Empty security context specified");
     return -EINVAL;
   }
-  if (!k.profile.has(Change::secctx_parse_immediate)) {
-    if (!cache->secctx.empty()) {
-      pr_err(k, "Second security context specified");
-      return -EINVAL;
-    }
-    cache->secctx.assign(args);
-    return 0;
+  if (!cache->secctx.empty()) {
+    pr_err(k, "Second security context specified");
+    return -EINVAL;
   }
-  return -EOPNOTSUPP;
+  if (!k.security && k.profile.has(Change::secctx_parse_immediate)) return -EOPNOTSUPP;
+  cache->secctx.assign(args);
+  return 0;
 }
 
 int debug(Kernel& k, CachefilesHandle cache, std::string_view args) {

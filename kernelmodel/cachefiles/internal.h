@@ -188,7 +188,7 @@ struct cachefiles_cache {
   std::pmr::string rootdirname;
   std::pmr::string tag;
   bool have_tag = false;
-  std::pmr::string secctx;  // named and not judged yet (before secctx_parse_immediate)
+  std::pmr::string secctx;  // accepted, or not judged yet (before secctx_parse_immediate)
   Handle<cred> cache_cred;  // since bind
   RefCount unbind_pincount;
   XArray<cachefiles_req> reqs;
@@ -259,14 +259,14 @@ void cachefiles_io_error(Kernel& k, CachefilesHandle cache, const char* text);
 void cachefiles_state_changed(CachefilesHandle cache);  // wakes pollers
 
 // --- security.c: credentials ---
-// Prepares the cache's: 0, -EOPNOTSUPP (there is a security context). cachefiles_put_cred() gives
-// them back, if there are any. Neither sleeps.
+// Prepares the cache's: 0, -EOPNOTSUPP (a security context, no CONFIG_SECURITY).
+// cachefiles_put_cred() gives them back, if there are any. Neither sleeps.
 int cachefiles_get_security_ID(Kernel& k, CachefilesHandle cache);
 void cachefiles_put_cred(Kernel& k, CachefilesHandle cache);
 
 // --- daemon.c: the device ---
 // Opens /dev/cachefiles: 0 and *out with a reference; -EPERM (not privileged), -EBUSY (open, or the
-// last cache is still pinned by an anonymous fd).
+// last cache is still pinned by an anonymous fd), -ENOMEM.
 // Then: read  0 while unbound or with nothing to deliver; classic: a line, -EMSGSIZE, -EFAULT;
 //             on-demand: cachefiles_ondemand_daemon_read().
 //       write the whole length; -EIO (dead), -EOPNOTSUPP (over 4095 bytes, leading blank, unknown
@@ -278,7 +278,7 @@ void cachefiles_get_unbind_pincount(CachefilesHandle cache);
 void cachefiles_put_unbind_pincount(Kernel& k, CachefilesHandle cache);
 // The commands (daemon_commands.cpp). `args` has no leading blanks; daemon_mutex is held. 0, or:
 // - limits: -EINVAL; dir, tag: -EINVAL (empty), -EEXIST (set already)
-// - secctx: -EINVAL (empty), -EOPNOTSUPP (no security module); debug: -EINVAL
+// - secctx: -EINVAL (empty, or the second), -EOPNOTSUPP (no CONFIG_SECURITY); debug: -EINVAL
 // - bind: -EINVAL (no dir, bad argument), -EBUSY (bound), cachefiles_add_cache()'s
 // - cull, inuse: -EINVAL ('/' in the name), -EIO (unbound or dead), cachefiles_cull()'s
 // - copen, restore: below

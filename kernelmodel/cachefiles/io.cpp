@@ -201,6 +201,7 @@ ssize_t cachefiles_read(Kernel& k, netfs_cache_resources& cres, int64_t start,
     std::memset(data.data(), 0, skipped);
   }
 
+  if (!has_memory_for(k, Allocation::read)) return -ENOMEM;
   const uint64_t from = begin + skipped;
   cachefiles_grab_object(k, object, "GET ioreq");
   if (k.trace.enabled()) {

@@ -27,6 +27,7 @@ ssize_t cachefiles_write_object(Kernel& k, ObjectHandle object, InodeNumber file
                                 const UserData& user) {
   const std::span<const std::byte> data = user.bytes;
   k.fscache.stats.n_writes++;
+  if (!has_memory_for(k, Allocation::write)) return -ENOMEM;
   const CachefilesHandle cache = object->volume->cache;
   const uint64_t blocks = (data.size() + (uint64_t{1} << cache->bshift) - 1) >> cache->bshift;
   cache->b_writing += blocks;

@@ -39,7 +39,8 @@ using InitReq = int (*)(Kernel& k, ReqHandle req, const uapi::cachefiles_read& r
 // never answered.
 int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint64_t* msg_id) {
   const ObjectHandle object = req->object;
-  const Profile& profile = object->ondemand->kernel->profile;
+  Kernel& k = *object->ondemand->kernel;
+  const Profile& profile = k.profile;
   const bool needs_open = profile.has(Change::failover_reopen_on_read)
                               ? req->msg.opcode == CACHEFILES_OP_CLOSE
                               : req->msg.opcode != CACHEFILES_OP_OPEN;
@@ -60,13 +61,16 @@ int cachefiles_ondemand_enqueue_req(CachefilesHandle cache, ReqHandle req, uint6
       cursor.set(0);
       found = cursor.find_free(first - 1);
     }
-    if (found) {
+    if (!found) {
+      ret = -EBUSY;
+    } else if (!cache->reqs.has_node_for(cursor.index()) &&
+               !has_memory_for(k, Allocation::request_id)) {
+      ret = -ENOMEM;
+    } else {
       cursor.store(&*req);
       cursor.set_mark(CACHEFILES_REQ_NEW);
       cache->msg_id_next = static_cast<uint32_t>(cursor.index() + 1);
       *msg_id = cursor.index();
-    } else {
-      ret = -EBUSY;
     }
   }
   cache->reqs.xa_lock().unlock();
@@ -101,6 +105,8 @@ int cachefiles_ondemand_send_req(Kernel& k, ObjectHandle object, cachefiles_opco
   uint64_t msg_id = 0;
   if (cache->flags.test(CACHEFILES_DEAD)) {
     ret = -EIO;
+  } else if (!has_memory_for(k, Allocation::request)) {
+    ret = -ENOMEM;
   } else {
     req = k.cachefiles.req_pool.create(k.scheduler, object);
     static_cast<uapi::cachefiles_msg&>(req->msg) = {

@@ -4,6 +4,7 @@
 // fs/cachefiles/ondemand.c.
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -54,6 +55,10 @@ int refuse_second_fd(Kernel& k, CachefilesHandle cache, ObjectHandle object, uin
 int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
   const ObjectHandle object = cachefiles_grab_object(k, req->object, ondemand_fd_ref(k, true));
   const CachefilesHandle cache = object->volume->cache;
+  if (!cache->ondemand_ids.has_node_for(std::max(cache->ondemand_id_next, 1u)) &&
+      !has_memory_for(k, Allocation::object_id)) {
+    return get_fd_failed(k, object, -ENOMEM);
+  }
   uint32_t object_id = 0;
   int ret = cache->ondemand_ids.alloc_cyclic(
       &object_id, &*object, 1, std::numeric_limits<int32_t>::max(), &cache->ondemand_id_next);
@@ -62,6 +67,11 @@ int cachefiles_ondemand_get_fd(Kernel& k, ReqHandle req, AnonFile* anon) {
   if (anon->fd < 0) {
     cache->ondemand_ids.erase(object_id);
     return get_fd_failed(k, object, anon->fd);
+  }
+  if (!has_memory_for(k, Allocation::file)) {
+    put_unused_fd(k, anon->fd);
+    cache->ondemand_ids.erase(object_id);
+    return get_fd_failed(k, object, -ENOMEM);
   }
   anon->file = alloc_file(k, cachefiles_ondemand_fd_fops, O_WRONLY);
   anon->file->preads = false;

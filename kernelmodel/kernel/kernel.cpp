@@ -39,6 +39,12 @@ Kernel::Kernel(Scheduler& scheduler_port, BackingStore& store_port, Trace& trace
       fscache(*this),
       cachefiles(make_cachefiles_state(*this)) {}
 
+bool has_memory_for(Kernel& kernel, Allocation what) {
+  if (kernel.fails_next != what) return true;
+  kernel.fails_next = Allocation::none;
+  return false;
+}
+
 void pr_err(Kernel& kernel, const char* format, ...) {
   char buffer[kLineBytes];
   va_list arguments;

@@ -7,6 +7,7 @@
 
 #include "kernelmodel/fscache/fscache.h"
 #include "kernelmodel/kernel/file.h"
+#include "kernelmodel/kernel/memory.h"
 #include "kernelmodel/kernel/work_queue.h"
 #include "kernelmodel/ports/backing_store.h"
 #include "kernelmodel/ports/log.h"
@@ -46,9 +47,15 @@ struct Kernel {
   fscache_state fscache;         // fs/fscache's globals
   cachefiles_state& cachefiles;  // fs/cachefiles' globals
 
+  Allocation fails_next = Allocation::none;  // it does once
+
+  bool security = false;  // CONFIG_SECURITY; no security module is there, so that nobody objects
   // The surroundings, the same in every scenario: no step changes them, tests of the model may.
   uint64_t realtime_seconds = 1'700'000'000;  // what CLOCK_REALTIME showed at boot
 };
+
+// Whether there is memory for this one; false once if it is the one that fails next.
+bool has_memory_for(Kernel& kernel, Allocation what);
 
 // printk through kernel.log (include/linux/printk.h), cut to 511 bytes. Never blocks.
 [[gnu::format(printf, 2, 3)]] void pr_err(Kernel& kernel, const char* format, ...);

@@ -17,7 +17,7 @@ namespace coldread {
 //   (xa_store); calling one while holding it is a lock_order report;
 // - the same with `_locked` (__xa_store) and the Cursor's changes (xas_store): the caller holds
 //   xa_lock, or it is a warning report.
-// Errors: negative errno. There is no -ENOMEM.
+// Errors: negative errno. There is no -ENOMEM; has_node_for() says where there could be.
 template <typename T>
 class XArray {
  public:
@@ -52,6 +52,9 @@ class XArray {
          e = find_after(&index, UINT64_MAX, XA_PRESENT))
       fn(index, e);
   }
+
+  // Not a preemption point: whether a store there needs no memory for another node.
+  bool has_node_for(uint64_t index) const { return tree_.has_node_for(index); }
 
   // For checks at the end of a run, not a preemption point: entries and reserved ids.
   uint64_t count() const { return tree_.count(); }

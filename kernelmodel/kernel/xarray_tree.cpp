@@ -162,6 +162,11 @@ void* XArrayTree::load(uint64_t index) const {
   return node != nullptr ? node->slots[node->offset_of(index)] : nullptr;
 }
 
+bool XArrayTree::has_node_for(uint64_t index) const {
+  if (count_ == 0 || (count_ == 1 && load(0) != nullptr)) return index == 0;
+  return leaf(index) != nullptr;
+}
+
 void* XArrayTree::store(uint64_t index, void* entry) {
   Node* node = entry != nullptr ? make_leaf(index) : leaf(index);
   if (node == nullptr) return nullptr;

@@ -28,6 +28,8 @@ class XArrayTree {
   uint64_t count() const { return count_; }
 
   void* load(uint64_t index) const;
+  // Whether Linux stores there without another node: what lies alone at 0 has none.
+  bool has_node_for(uint64_t index) const;
   // Returns the old entry. Null erases. An entry that replaces another keeps its marks.
   void* store(uint64_t index, void* entry);
 

@@ -46,6 +46,15 @@ bool treats_the_disk_badly(const scenario::Scenario& scenario) {
   return false;
 }
 
+bool lacks_memory(const scenario::Scenario& scenario) {
+  for (const scenario::TaskSpec& task : scenario.tasks) {
+    for (const scenario::Step& step : task.steps) {
+      if (step.memory != Allocation::none) return true;
+    }
+  }
+  return false;
+}
+
 std::string why_only_the_model(const scenario::Scenario& scenario, const Profile& profile,
                                const player::Transcript& model) {
   if (!scenario.model_only.empty()) return scenario.model_only;
@@ -79,6 +88,8 @@ std::string why_not_mounted(const scenario::Scenario& scenario, const Profile& p
       scenario.cache_block != scenario::Scenario().cache_block)
     return "it wants a disk of its own size";
   if (treats_the_disk_badly(scenario)) return "it wants a disk of its own";
+  if (scenario.security) return "it wants a kernel with CONFIG_SECURITY";
+  if (lacks_memory(scenario)) return "a mounted model cannot be told that memory runs out";
   return why_only_the_model(scenario, profile, model);
 }
 

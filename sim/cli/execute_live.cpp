@@ -94,7 +94,7 @@ void execute_live(RunContext& context, const scenario::Scenario& scenario, const
 void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
                        const Profile& profile, const OnLine& on_line, Outcome& outcome) {
   execute_live(context, scenario, profile, on_line, outcome, [&]() -> Play {
-    const live::KernelLookup kernel = context.kernels.find(profile);
+    const live::KernelLookup kernel = context.kernels.find(profile, scenario);
     if (!kernel.image)
       return {kernel.skip ? Verdict::skipped : Verdict::environment, kernel.reason, {}};
     return played(context.kernels.guests().play(*kernel.image, scenario, live_options(context)));

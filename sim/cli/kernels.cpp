@@ -2,12 +2,13 @@
 
 namespace coldread::cli {
 
-live::KernelLookup Kernels::find(const Profile& profile) {
+live::KernelLookup Kernels::find(const Profile& profile, const scenario::Scenario& scenario) {
   const std::lock_guard guard(lock_);
-  const std::string name(profile.name);
-  const auto known = found_.find(name);
+  const std::pair kind(std::string(profile.name), scenario.security);
+  const auto known = found_.find(kind);
   if (known != found_.end()) return known->second;
-  return found_[name] = live::find_kernel(name);
+  return found_[kind] =
+             live::find_kernel(kind.first, /*cached_only=*/scenario.security, scenario.security);
 }
 
 }  // namespace coldread::cli

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "kernelmodel/profile.h"
 #include "sim/live/guest.h"
@@ -13,14 +14,15 @@ namespace coldread::cli {
 // Thread rules: any number of calls at once. Guests end with this object.
 class Kernels {
  public:
-  // The kernel of a profile, built if need be. Others wait meanwhile: they would need the CPUs too.
-  live::KernelLookup find(const Profile& profile);
+  // The kernel of a profile that the scenario is for, built if need be; others wait meanwhile: they
+  // would need the CPUs too. One with CONFIG_SECURITY only if it is built: one scenario wants it.
+  live::KernelLookup find(const Profile& profile, const scenario::Scenario& scenario);
 
   live::GuestPool& guests() { return guests_; }
 
  private:
   std::mutex lock_;
-  std::map<std::string, live::KernelLookup> found_;  // by profile
+  std::map<std::pair<std::string, bool>, live::KernelLookup> found_;  // by profile and `security`
   live::GuestPool guests_;
 };
 

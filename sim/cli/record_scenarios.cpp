@@ -67,7 +67,7 @@ class Recorder {
           why_not_expressible(scenario, profile, sim::run(scenario, on_model).transcript);
     }
     if (!result.skipped.empty()) return result;
-    const live::KernelLookup kernel = kernels_.find(profile);
+    const live::KernelLookup kernel = kernels_.find(profile, scenario);
     if (!kernel.image) {
       result.error = kernel.reason;
       return result;

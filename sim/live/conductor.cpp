@@ -341,6 +341,7 @@ bool Conductor::lets_go() {
 
 void Conductor::put_away() {
   options_.kernel.inject_errors(0);
+  options_.kernel.fail_allocation(Allocation::none);
   if (options_.netfs >= 0) ioctl(options_.netfs, COLDREAD_RESET);
   if (lets_go()) return;
   played_.clean = false;

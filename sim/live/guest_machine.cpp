@@ -19,6 +19,7 @@
 #include <deque>
 #include <sstream>
 
+#include "sim/live/failslab.h"
 #include "sim/live/proc_state.h"
 
 namespace coldread::live {
@@ -188,6 +189,7 @@ Result<std::vector<std::string>> machine_arguments(const MachineSpec& spec,
                                         "con0=fd:0,fd:1",
                                         "quiet",
                                         "uml_dir=uml",
+                                        kNodesMayFail,
                                         kNarrowRegisters};
   std::vector<std::string> quoted = {"init=" + spec.init, "--"};
   for (std::string argument : spec.init_arguments) {

@@ -46,6 +46,7 @@ Status prepare_machine(const GuestSetup& setup) {
   mount("devtmpfs", "/dev", "devtmpfs", 0, nullptr);
   Status done = mount_at("proc", "/proc", "proc");
   if (done) done = mount_at("sysfs", "/sys", "sysfs");
+  if (done) done = mount_at("debugfs", "/sys/kernel/debug", "debugfs");
   if (done) done = mount_at("none", setup.out, "hostfs", setup.out);
   if (done) done = mount_at("tmpfs", setup.work, "tmpfs");
   return done;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <sstream>
+#include <vector>
 
 #include "sim/live/kernel_tools.h"
 #include "sim/scheduler/fiber.h"
@@ -79,8 +80,8 @@ KernelLookup parse_build_output(const std::string& output, int status) {
   return lookup;
 }
 
-KernelLookup find_kernel(const std::string& series, bool cached_only) {
-  if (!sim::kAddressSanitizer) return ask_build_script(series, cached_only);
+KernelLookup find_kernel(const std::string& series, bool cached_only, bool security) {
+  if (!sim::kAddressSanitizer) return ask_build_script(series, cached_only, security);
   KernelLookup lookup;
   lookup.skip = true;
   lookup.can_be_built = false;
@@ -89,7 +90,7 @@ KernelLookup find_kernel(const std::string& series, bool cached_only) {
   return lookup;
 }
 
-KernelLookup ask_build_script(const std::string& series, bool cached_only) {
+KernelLookup ask_build_script(const std::string& series, bool cached_only, bool security) {
   std::string script = build_script();
   if (access(script.c_str(), X_OK) < 0) {
     KernelLookup lookup;
@@ -99,12 +100,15 @@ KernelLookup ask_build_script(const std::string& series, bool cached_only) {
                                 script, std::strerror(errno));
     return lookup;
   }
-  std::string flag = "--cached";
-  std::string kernel = series;
-  char* with_flag[] = {script.data(), flag.data(), kernel.data(), nullptr};
-  char* without[] = {script.data(), kernel.data(), nullptr};
+  std::vector<std::string> words = {script};
+  if (cached_only) words.emplace_back("--cached");
+  if (security) words.emplace_back("--security");
+  words.push_back(series);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   std::string output;
-  const int status = run_script(cached_only ? with_flag : without, &output);
+  const int status = run_script(arguments.data(), &output);
   return parse_build_output(output, status);
 }
 

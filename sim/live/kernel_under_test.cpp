@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <sstream>
 
+#include "sim/live/failslab.h"
 #include "sim/live/kernel_log.h"
 #include "sim/live/kernel_trace.h"
 
@@ -73,6 +74,10 @@ int64_t KernelUnderTest::inject_errors(uint32_t errors) const {
   const int64_t result = std::min<int64_t>(answer(write(fd, text.data(), text.size())), 0);
   close(fd);
   return result;
+}
+
+int64_t KernelUnderTest::fail_allocation(Allocation what) const {
+  return root.empty() ? fail_next(what) : -ENOSYS;
 }
 
 int64_t KernelUnderTest::read_proc(const std::string& file, std::string* text) const {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernelmodel/kernel/memory.h"
 #include "sim/live/proc_state.h"
 #include "sim/result.h"
 
@@ -40,6 +41,10 @@ struct KernelUnderTest {
 
   // Sets its error injection (scenario::kInject*): 0 or a negative errno, -ENOENT: built without.
   int64_t inject_errors(uint32_t errors) const;
+
+  // Its next allocation of this kind fails, once; none: none does. 0 or a negative errno, -ENOENT:
+  // built without CONFIG_FAILSLAB, -ENOSYS: a mounted model, which cannot be told.
+  int64_t fail_allocation(Allocation what) const;
 
   // All of a file of /proc/fs/fscache: 0 or a negative errno.
   int64_t read_proc(const std::string& file, std::string* text) const;

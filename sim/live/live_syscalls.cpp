@@ -120,6 +120,14 @@ int64_t LiveSyscalls::inject(uint32_t errors) {
   });
 }
 
+int64_t LiveSyscalls::fail_allocation(Allocation what) {
+  return in_call(TaskState::in_call, [&] {
+    const int64_t result = kernel_->fail_allocation(what);
+    if (result < 0) errno = static_cast<int>(-result);
+    return result;
+  });
+}
+
 int64_t LiveSyscalls::fault(const scenario::Fault&) {
   return -ENOSYS;
 }

@@ -106,6 +106,7 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
       netfs_(kernel_),
       setup_wait_(scheduler_, "its turn in the setup"),
       task_end_wait_(scheduler_, "the end of the other tasks") {
+  kernel_.security = scenario.security;
   store_.make_foreign_directory("proc");
   for (size_t i = 0; i < scenario.processes.size(); i++) {
     store_.get(MemoryStore::kRoot);
@@ -185,6 +186,7 @@ void Machine::leave_if_killed(Process& process) {
 void Machine::power_off(void* argument) {
   auto& machine = *static_cast<Machine*>(argument);
   machine.kernel_.cachefiles.error_injection_state = 0;
+  machine.kernel_.fails_next = Allocation::none;
   for (size_t i = 0; i < machine.children_.size(); i++) machine.end_child(i);
   machine.netfs_.release_all();
 }

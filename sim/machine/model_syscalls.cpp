@@ -155,6 +155,11 @@ int64_t ModelSyscalls::inject(uint32_t errors) {
   return finish(0);
 }
 
+int64_t ModelSyscalls::fail_allocation(Allocation what) {
+  machine_.kernel_.fails_next = what;
+  return finish(0);
+}
+
 int64_t ModelSyscalls::fault(const scenario::Fault& fault) {
   machine_.faulty_store_.plan(fault.call, fault.result, fault.nth, fault.times);
   return finish(0);

@@ -82,6 +82,7 @@ class ModelSyscalls final : public player::Syscalls {
   int64_t disk(const std::string& directory, const scenario::DiskCall& call,
                std::span<const std::byte> contents, nlohmann::json* entry) override;
   int64_t inject(uint32_t errors) override;
+  int64_t fail_allocation(Allocation what) override;
   int64_t fault(const scenario::Fault& fault) override;
   int64_t proc(const std::string& file, std::string* text) override;
 

@@ -112,7 +112,8 @@ int64_t TaskPlayer::execute(const Step& step) {
     case Verb::disk:
       return do_disk(step);
     case Verb::inject:
-      return syscalls_.inject(step.flags);
+      return step.memory == Allocation::none ? syscalls_.inject(step.flags)
+                                             : syscalls_.fail_allocation(step.memory);
     case Verb::fault:
       return syscalls_.fault(step.fault);
     case Verb::proc:

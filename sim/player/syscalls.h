@@ -162,6 +162,9 @@ class Syscalls {
                        std::span<const std::byte> contents, nlohmann::json* entry) = 0;
   // /proc/sys/cachefiles/error_injection := scenario::kInject*. The run's end sets it to 0.
   virtual int64_t inject(uint32_t errors) = 0;
+  // The next allocation of this kind fails, once; only the last one asked for. The run's end undoes
+  // it.
+  virtual int64_t fail_allocation(Allocation what) = 0;
   // Plans a fault of the disk's; only a model's: -ENOSYS.
   virtual int64_t fault(const scenario::Fault& fault) = 0;
   // All of /proc/fs/fscache/FILE: 0, or -ENOENT.

@@ -245,6 +245,7 @@ Scenario read_scenario(const std::string& name, const nlohmann::ordered_json& js
   if (const auto inodes = fields.find("cache_inodes"))
     scenario.cache_inodes = read_inodes(*inodes, scenario.cache_bytes);
   if (const auto block = fields.find("cache_block")) read_block(*block, scenario);
+  scenario.security = fields.boolean_or("security", false);
   if (const auto blobs = fields.find("blobs"))
     scenario.blobs = read_blobs(*blobs,
                                 {std::filesystem::path(name).parent_path(),

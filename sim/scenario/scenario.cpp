@@ -84,6 +84,12 @@ const char* verb_name(Verb verb) {
   return kVerbNames[static_cast<size_t>(verb)].name;
 }
 
+const std::vector<std::string>& allocations() {
+  static const std::vector<std::string> kNames = {"cache", "request", "request_id", "object_id",
+                                                  "file",  "read",    "write"};
+  return kNames;
+}
+
 const std::vector<std::string>& store_calls() {
   static const std::vector<std::string> kCalls = {
       "path_lookup", "lookup",   "mkdir",      "tmpfile",    "link",     "unlink",    "rename",

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "kernelmodel/kernel/memory.h"
 #include "sim/scenario/disk_call.h"
 
 namespace coldread::scenario {
@@ -130,6 +131,9 @@ inline constexpr uint32_t kSubrequestCopyToCache = 2;  // NETFS_SREQ_COPY_TO_CAC
 inline constexpr uint32_t kInjectEnospc = 1;
 inline constexpr uint32_t kInjectEio = 2;
 
+// "cache", "request" ...: what can find no memory, in the order of Allocation.
+const std::vector<std::string>& allocations();
+
 // How a ready-made daemon serves. As it stands here: well.
 struct Service {
   enum class CloseFd : uint8_t { never, before_copen, after_copen };
@@ -207,12 +211,13 @@ struct Step {
   bool allocated = false;            // prepare_write: the range has blocks already
   uint64_t limit = 0;                // prepare_write: upper_len; query_occupancy: granularity;
                                      // issue_write: submit_extendable_to
-  Fault fault;                       // fault
-  std::string proc_file;             // proc: "stats" ...
-  DiskCall disk;                     // disk; its contents are those of blob
-  int barrier = -1;                  // index into Scenario::barriers
-  int process = -1;                  // kill, send_fd: index into Scenario::processes
-  int task = -1;                     // signal: index into Scenario::tasks
+  Allocation memory = Allocation::none;  // inject: no memory for it, once
+  Fault fault;                           // fault
+  std::string proc_file;                 // proc: "stats" ...
+  DiskCall disk;                         // disk; its contents are those of blob
+  int barrier = -1;                      // index into Scenario::barriers
+  int process = -1;                      // kill, send_fd: index into Scenario::processes
+  int task = -1;                         // signal: index into Scenario::tasks
 
   nlohmann::json expect;  // as written; null: the verb's own idea of success (check.h)
 };
@@ -237,6 +242,7 @@ struct Scenario {
   uint64_t cache_bytes = uint64_t{512} << 20;  // size of the cache's filesystem
   uint64_t cache_inodes = 0;                   // of it; 0: as many as are usual for the size
   uint32_t cache_block = 4096;                 // its blocks' size: 4096 or 1024
+  bool security = false;                       // the kernel is one with CONFIG_SECURITY
   std::vector<Blob> blobs;
   std::vector<Volume> volumes;
   std::vector<Cookie> cookies;

@@ -129,6 +129,11 @@ void read_disk(Reader r) {
 }
 
 void read_inject(Reader r) {
+  if (!r.fields.first_of("errors", "memory")) {
+    const size_t what = r.fields.need("memory").one_of(allocations(), "what finds no memory");
+    r.step.memory = static_cast<Allocation>(what);
+    return;
+  }
   r.step.flags =
       read_flags(r.fields.need("errors"), {"ENOSPC", "EIO"}, {kInjectEnospc, kInjectEio});
 }

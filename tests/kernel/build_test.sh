@@ -29,6 +29,7 @@ expect 77 "reason=Linux 6.12 is not built yet" --cached 6.12.117
 exec 8> "$cache/.lock-6.12"; flock 8  # as who builds it
 expect 77 "reason=Linux 6.12 is being built at this moment" --cached 6.12.117
 exec 8>&-
+expect 77 "reason=Linux 6.12-security is not built yet: run tests/kernel/build --security 6.12" --cached --security 6.12
 
 stub dpkg-query 'exit 1'
 stub id 'echo 1000'
@@ -51,6 +52,8 @@ mkdir "$netfs"; touch "$netfs/coldread_netfs.ko"; echo 6.12.117 > "$tree/.coldre
 hash_of "$tools/ondemand.config" > "$tree/.coldread-built"
 expect 0 "linux=$tree/linux" --cached 6.12
 expect 77 "reason=Linux 6.12 with gcov's counters is not built yet" --cached --coverage 6.12
+# A kernel with CONFIG_SECURITY is another one.
+expect 77 "reason=Linux 6.12-security is not built yet" --cached --security 6.12
 
 # What has no line to pause at.
 "$tools/widen" 6.12 2> "$work/stderr"; status=$?

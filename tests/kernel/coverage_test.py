@@ -30,7 +30,8 @@ for path in paths:
     if on_kernel:
         result.update(played["result"])
         tools = os.environ["COLDREAD_KERNEL_TOOLS"]
-        assert "linux=" in os.popen(tools + "/build 6.12.117").read()
+        secure = "/secure/linux" in os.popen(tools + "/build 6.12.117").read()
+        assert secure == played.get("security", False)
         assert os.environ["COLDREAD_PAUSES"] == played.get("pauses", "")
         counters = pathlib.Path(os.environ["COLDREAD_COUNTERS"].split(":")[2])
         counters.write_text(os.path.abspath(path))
@@ -74,22 +75,24 @@ class CoverageTest(unittest.TestCase):
         self.here = self.work / "tests/kernel"
         self.here.mkdir(parents=True)
         shutil.copy(TOOLS / "coverage", self.here)
-        (self.work / "fs/cachefiles").mkdir(parents=True)
-        (self.work / "fs/cachefiles/io.gcno").touch()
-        self.stub("linux", LINUX)
+        for kernel in ("6.12", "secure"):
+            (self.work / kernel / "fs/cachefiles").mkdir(parents=True)
+            (self.work / kernel / "fs/cachefiles/io.gcno").touch()
+            self.stub(f"{kernel}/linux", LINUX)
         self.stub("build/coldread", COLDREAD)
         self.stub("bin/gcov", GCOV)
         self.stub("bin/nm", NM)
-        self.build(f"echo release=6.12.117; echo linux={self.work}/linux; echo module=m.ko")
+        self.build(f"echo release=6.12.117; echo linux={self.work}/$2/linux; echo module=m.ko")
 
     def stub(self, name, text):
         path = self.work / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
 
     def build(self, does):
-        self.stub("tests/kernel/build", f'#!/bin/sh\n[ "$1" = --coverage ] || exit 9\n{does}\n')
+        self.stub("tests/kernel/build", '#!/bin/sh\n[ "$1" = --coverage ] || exit 9\n'
+                  f'[ "$2" != --security ] || set -- "$1" secure\n{does}\n')
 
     def scenario(self, name, lines, result=None, **more):
         played = {"lines": lines, "result": result or AGREE, **more}
@@ -144,12 +147,21 @@ class CoverageTest(unittest.TestCase):
         self.assertIn("1 scenarios counted, 1 not\n  b.json: skipped, not expressible\n",
                       done.stdout)
 
-    def test_pauses_that_a_scenario_wants(self):
+    def test_the_kernel_and_the_pauses_a_scenario_wants(self):
         (self.here / "paused").mkdir()
         paused = self.scenario("tests/kernel/paused/late.json", [12], pauses="late")
-        done = self.coverage(self.scenario("late.json", [10]), paused)
+        done = self.coverage(self.scenario("late.json", [10]), paused,
+                             self.scenario("b.json", [11], security=True))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(done.stdout.splitlines()[0].split()[1], "2")
+        self.assertEqual(done.stdout.splitlines()[0].split()[1], "3")
+
+    def test_only_scenarios_that_want_security_have_a_kernel_with_it_built(self):
+        self.build(f'[ $2 = secure ] && echo reason=no time && exit 77; echo release=6.12.117; '
+                   f'echo linux={self.work}/6.12/linux')
+        scenario = self.scenario("a.json", [10])
+        self.assertEqual(self.coverage(scenario).returncode, 0)
+        secure = self.scenario("b.json", [11], security=True)
+        self.assert_fails(self.coverage(scenario, secure), 77, "skipped: no time")
 
     def test_unreached_lines_of_all_files(self):
         done = self.coverage("--all", self.scenario("a.json", [10, 11, 12, 13]))
@@ -188,9 +200,9 @@ class CoverageTest(unittest.TestCase):
 
     def test_programs_that_fail(self):
         scenario = self.scenario("a.json", [10])
-        self.stub("linux", "#!/bin/sh\necho counters: too short >&2; exit 1\n")
+        self.stub("6.12/linux", "#!/bin/sh\necho counters: too short >&2; exit 1\n")
         self.assert_fails(self.coverage(scenario), 1, "counters cannot be read: counters: too")
-        self.stub("linux", LINUX)
+        self.stub("6.12/linux", LINUX)
         self.stub("bin/gcov", "#!/bin/sh\necho version mismatch >&2\n")
         self.assert_fails(self.coverage(scenario), 1, "gcov: version mismatch")
         self.stub("build/coldread", "#!/bin/sh\necho no such path >&2; exit 2\n")

@@ -196,6 +196,22 @@ TEST(XArrayTreeMemory, NodesAreReusedAndGivenBack) {
   EXPECT_EQ(memory.blocks, 0U);
 }
 
+TEST(XArrayTreeMemory, WhatLiesAloneAtZeroHasNoNode) {
+  XArrayTree tree(*std::pmr::new_delete_resource());
+  EXPECT_TRUE(tree.has_node_for(0));
+  EXPECT_FALSE(tree.has_node_for(1));
+  tree.store(0, &tree);
+  EXPECT_FALSE(tree.has_node_for(1));
+  tree.store(1, &tree);
+  EXPECT_TRUE(tree.has_node_for(2));
+  EXPECT_TRUE(tree.has_node_for(63));
+  EXPECT_FALSE(tree.has_node_for(64));
+  tree.store(1, nullptr);
+  EXPECT_FALSE(tree.has_node_for(2));
+  tree.store(0, nullptr);
+  EXPECT_TRUE(tree.has_node_for(0));
+}
+
 TEST(XArrayTreeMemory, AFullRangeHasNoFreeIndex) {
   CountingMemory memory;
   XArrayTree tree(memory);

@@ -27,9 +27,15 @@ TEST_F(FindKernel, GivesWhatTheScriptSays) {
 }
 
 TEST_F(FindKernel, CachedOnlyIsSaidToTheScript) {
-  tools_.write("build", "#!/bin/sh\necho \"reason=$1 $2\"; exit 77\n");
+  tools_.write("build", "#!/bin/sh\necho \"reason=$*\"; exit 77\n");
   EXPECT_EQ(ask_build_script("6.1", true).reason, "--cached 6.1");
-  EXPECT_EQ(ask_build_script("6.1", false).reason, "6.1 ");
+  EXPECT_EQ(ask_build_script("6.1", false).reason, "6.1");
+}
+
+TEST_F(FindKernel, AKernelWithSecurityIsAnother) {
+  tools_.write("build", "#!/bin/sh\necho \"reason=$*\"; exit 77\n");
+  EXPECT_EQ(ask_build_script("6.1", true, true).reason, "--cached --security 6.1");
+  EXPECT_EQ(ask_build_script("6.1", false, true).reason, "--security 6.1");
 }
 
 TEST_F(FindKernel, WhatCannotBeHadIsSkippedWithTheReason) {

@@ -192,6 +192,9 @@ class FakeSyscalls : public Syscalls {
     return answer("disk", 0);
   }
   int64_t inject(uint32_t errors) override { return called("inject", {errors}, 0); }
+  int64_t fail_allocation(Allocation what) override {
+    return called("fail_allocation", {static_cast<int>(what)}, 0);
+  }
   int64_t fault(const scenario::Fault& fault) override {
     return called("fault", {fault.result, fault.nth, fault.times}, 0);
   }

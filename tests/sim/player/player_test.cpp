@@ -54,6 +54,7 @@ TEST(Player, EachVerbIsItsCall) {
        "disk 2 /a/cache/x 9993"},
       {R"({"do": "inject", "errors": ["ENOSPC"]})", "inject 1"},
       {R"({"do": "inject", "errors": ["EIO"]})", "inject 2"},
+      {R"({"do": "inject", "memory": "request"})", "fail_allocation 1"},
       {R"({"do": "proc", "file": "caches"})", "proc caches"},
       {R"({"do": "fault", "call": "write", "error": "EIO"})", "fault -5 1 1"},
       {R"({"do": "fault", "call": "write", "short": 512, "nth": 3, "times": 2})", "fault 512 3 2"},

@@ -206,6 +206,9 @@ TEST(LoaderErrors, SuggestNames) {
                         "\"sise\" (did you mean \"size\"?)"));
   EXPECT_THAT(error_at(kStep, R"({"do": "copen", "mesage": "m", "size": 0})"),
               HasSubstr("did you mean \"message\"?"));
+  EXPECT_THAT(error_at(kStep, R"({"do": "inject", "memory": "requests"})"),
+              HasSubstr("/tasks/d/3/memory: expected what finds no memory (one of \"cache\", "
+                        "\"request\", "));
   LoadOptions options;
   options.known_kernels = {"6.1.192", "6.12.171"};
   EXPECT_THAT(load_text("t", base_document().dump(), options).error(),
