@@ -29,7 +29,8 @@ expect 77 "reason=Linux 6.12 is not built yet" --cached 6.12.117
 exec 8> "$cache/.lock-6.12"; flock 8  # as who builds it
 expect 77 "reason=Linux 6.12 is being built at this moment" --cached 6.12.117
 exec 8>&-
-expect 77 "reason=Linux 6.12-security is not built yet: run tests/kernel/build --security 6.12" --cached --security 6.12
+expect 77 "reason=Linux 6.12-security is not built yet: run tests/kernel/build --security" \
+  --cached --security 6.12
 
 stub dpkg-query 'exit 1'
 stub id 'echo 1000'
