@@ -15,19 +15,25 @@ constexpr uint64_t kMostInterleavings = 1000;
 constexpr unsigned kDepth = 3;
 constexpr uint64_t kDecisions = 200;  // of a run, about
 
-nlohmann::json transcript_of(const scenario::Scenario& scenario, const std::string& profile,
-                             uint64_t seed) {
+// Another run of the same kernel.
+sim::RunOptions same_kernel(const sim::RunOptions& as) {
   sim::RunOptions options;
-  options.profile = profile;
+  options.profile = as.profile;
+  options.changed_profile = as.changed_profile;
+  return options;
+}
+
+nlohmann::json transcript_of(const scenario::Scenario& scenario, const sim::RunOptions& as,
+                             uint64_t seed) {
+  sim::RunOptions options = same_kernel(as);
   options.strategy = sim::Strategy::random;
   options.seed = seed;
   return player::comparable(scenario, sim::run(scenario, options).transcript);
 }
 
-nlohmann::json transcript_of(const scenario::Scenario& scenario, const std::string& profile,
+nlohmann::json transcript_of(const scenario::Scenario& scenario, const sim::RunOptions& as,
                              sim::PctStrategy& strategy) {
-  sim::RunOptions options;
-  options.profile = profile;
+  sim::RunOptions options = same_kernel(as);
   options.scheduling = &strategy;
   return player::comparable(scenario, sim::run(scenario, options).transcript);
 }
@@ -101,14 +107,14 @@ void compare_with_model(const scenario::Scenario& scenario, const sim::RunOption
   std::vector<nlohmann::json> left = seen;
   if (!any_left(first, left)) return;
   for (uint64_t seed = 1; seed <= kMostInterleavings; ++seed) {
-    if (any_left(transcript_of(scenario, options.profile, seed), left)) continue;
+    if (any_left(transcript_of(scenario, options, seed), left)) continue;
     outcome.reason = fmt::format("as --strategy random --seed {}", seed);
     return;
   }
   for (uint64_t seed = 1; seed <= kMostInterleavings; ++seed) {
     sim::PctStrategy strategy(seed, kDepth, kDecisions);
     strategy.keep_schedule();
-    if (any_left(transcript_of(scenario, options.profile, strategy), left)) continue;
+    if (any_left(transcript_of(scenario, options, strategy), left)) continue;
     outcome.reason = fmt::format("as --schedule {}", sim::schedule_text(strategy.schedule()));
     return;
   }
@@ -118,9 +124,11 @@ void compare_with_model(const scenario::Scenario& scenario, const sim::RunOption
 }
 
 bool is_race(const scenario::Scenario& scenario, const std::string& profile) {
-  const nlohmann::json first = transcript_of(scenario, profile, 0);
+  sim::RunOptions options;
+  options.profile = profile;
+  const nlohmann::json first = transcript_of(scenario, options, 0);
   for (uint64_t seed = 1; seed <= kInterleavings; ++seed) {
-    if (transcript_of(scenario, profile, seed) != first) return true;
+    if (transcript_of(scenario, options, seed) != first) return true;
   }
   return false;
 }

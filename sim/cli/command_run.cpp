@@ -1,12 +1,15 @@
 // `coldread run`: its options, and what they may not say together.
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 
 #include "kernelmodel/profile.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/run_scenarios.h"
+#include "sim/live/kernel_image.h"
 
 namespace coldread::cli {
 namespace {
@@ -22,17 +25,31 @@ constexpr const char* kFooter =
     "  coldread run a.json --strategy random --seed 7 another interleaving\n"
     "  coldread run a.json --without msg-id-cyclic    as if that had never been fixed\n"
     "  coldread run a.json --on kernel --compare      also on a real kernel: do they agree?\n"
+    "  coldread run a.json --on kernel --compare --without msg-id-cyclic   on one without it\n"
     "  coldread run a.json --on fuse --compare        through a mount, with real processes\n"
     "  coldread run hang.jsonl -v                     a recorded mount, call by call\n"
     "  coldread run --recorded tests/recordings       do model and recorded kernels agree?\n"
     "  coldread run --format junit > results.xml      for a CI server";
+
+// Of real kernels, which are built without one change, if at all; empty: fine.
+std::string wrong_to_take_back(const sim::Changes& changes) {
+  if (!changes.with.empty()) return "--with needs --on sim";
+  if (changes.without.size() != 1) return "--on kernel takes one --without";
+  const std::vector<std::string> known = live::changes_taken_back();
+  if (std::find(known.begin(), known.end(), changes.without.front()) != known.end()) return {};
+  return fmt::format(
+      "--on kernel --without {}: tests/kernel/taken_back/ does not say how; there "
+      "are: {}",
+      changes.without.front(), fmt::join(known, " "));
+}
 
 // Of changes; empty: fine.
 std::string wrong_changes(const RunRequest& request) {
   if (request.changes.empty()) return {};
   if (const Status known = sim::check_changes(request.changes); !known) return known.error();
   const char* const option = request.changes.with.empty() ? "--without" : "--with";
-  if (request.on != Target::sim) return fmt::format("{} needs --on sim", option);
+  if (request.on == Target::kernel) return wrong_to_take_back(request.changes);
+  if (request.on == Target::fuse) return fmt::format("{} needs --on sim or --on kernel", option);
   if (!request.recorded.empty()) {
     return fmt::format("{} and --recorded: no kernel like that was recorded", option);
   }

@@ -44,7 +44,8 @@ Outcome run_one(RunContext& context, const scenario::Scenario& scenario, const s
     } else if (context.request.on == Target::fuse) {
       execute_on_fuse(context, scenario, *profile, on_line, outcome);
     } else {
-      execute_on_kernel(context, scenario, *profile, on_line, outcome);
+      execute_on_kernel(context, scenario, sim::changed(*profile, context.request.changes), on_line,
+                        outcome);
     }
   } catch (const std::exception& error) {  // memory, threads, the console
     outcome.verdict = Verdict::environment;

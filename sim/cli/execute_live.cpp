@@ -20,9 +20,22 @@ constexpr int kMountedLimitMs = 60'000;
 sim::RunOptions model_options(const RunRequest& request, const Profile& profile) {
   sim::RunOptions options;
   options.profile = profile.name;
+  options.changed_profile = &profile;
   options.strategy = request.strategy;
   options.seed = request.seed;
   return options;
+}
+
+// The same where a change is taken back.
+std::string why_not_taken_back(const RunRequest& request, const Profile& profile,
+                               const player::Transcript& model) {
+  if (request.changes.empty()) return {};
+  const std::string& change = request.changes.without.front();
+  if (!find_profile(std::string(profile.name))->has(find_change(change)->change))
+    return fmt::format("this kernel never had {}", change);
+  if (model.report && model.report->kind != "hang")
+    return fmt::format("without {}: {}, which only the model can see", change, model.report->kind);
+  return {};
 }
 
 void show_records(const player::Transcript& transcript, const OnLine& on_line) {
@@ -70,7 +83,7 @@ void execute_live(RunContext& context, const scenario::Scenario& scenario, const
   const bool mounted = request.on == Target::fuse;
   if (std::string why = mounted ? why_not_mounted(scenario, profile, model, !request.kernel.empty())
                                 : why_not_expressible(scenario, profile, model);
-      !why.empty()) {
+      !why.empty() || !(why = why_not_taken_back(request, profile, model)).empty()) {
     if (request.compare) outcome.agreement = Agreement::not_expressible;
     return end_without_transcript(Verdict::skipped, std::move(why), outcome);
   }
@@ -82,7 +95,8 @@ void execute_live(RunContext& context, const scenario::Scenario& scenario, const
   const player::Transcript& real = play.transcript;
   if (on_line) show_records(real, on_line);
   if (!request.trace.empty() && real.events) outcome.trace = *real.events;
-  judge(scenario, profile, real, outcome);
+  // Expectations are of kernels as they are: without a change, only the comparison judges.
+  if (request.changes.empty() || !request.compare) judge(scenario, profile, real, outcome);
   if (request.compare) {
     compare_with_model(scenario, on_model, model, {player::comparable(scenario, real)}, outcome);
   }
@@ -93,8 +107,10 @@ void execute_live(RunContext& context, const scenario::Scenario& scenario, const
 
 void execute_on_kernel(RunContext& context, const scenario::Scenario& scenario,
                        const Profile& profile, const OnLine& on_line, Outcome& outcome) {
+  const sim::Changes& changes = context.request.changes;
+  const std::string without = changes.empty() ? "" : changes.without.front();
   execute_live(context, scenario, profile, on_line, outcome, [&]() -> Play {
-    const live::KernelLookup kernel = context.kernels.find(profile, scenario);
+    const live::KernelLookup kernel = context.kernels.find(profile, scenario, without);
     if (!kernel.image)
       return {kernel.skip ? Verdict::skipped : Verdict::environment, kernel.reason, {}};
     return played(context.kernels.guests().play(*kernel.image, scenario, live_options(context)));

@@ -15,14 +15,16 @@ namespace coldread::cli {
 class Kernels {
  public:
   // The kernel of a profile that the scenario is for, built if need be; others wait meanwhile: they
-  // would need the CPUs too. One with CONFIG_SECURITY only if it is built: one scenario wants it.
-  live::KernelLookup find(const Profile& profile, const scenario::Scenario& scenario);
+  // would need the CPUs too. One with CONFIG_SECURITY, or `without` a change, only if it is built:
+  // hardly anybody wants it.
+  live::KernelLookup find(const Profile& profile, const scenario::Scenario& scenario,
+                          const std::string& without = {});
 
   live::GuestPool& guests() { return guests_; }
 
  private:
   std::mutex lock_;
-  std::map<std::pair<std::string, bool>, live::KernelLookup> found_;  // by profile and `security`
+  std::map<std::pair<std::string, live::KernelVariant>, live::KernelLookup> found_;  // by profile
   live::GuestPool guests_;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -80,8 +81,9 @@ KernelLookup parse_build_output(const std::string& output, int status) {
   return lookup;
 }
 
-KernelLookup find_kernel(const std::string& series, bool cached_only, bool security) {
-  if (!sim::kAddressSanitizer) return ask_build_script(series, cached_only, security);
+KernelLookup find_kernel(const std::string& series, bool cached_only,
+                         const KernelVariant& variant) {
+  if (!sim::kAddressSanitizer) return ask_build_script(series, cached_only, variant);
   KernelLookup lookup;
   lookup.skip = true;
   lookup.can_be_built = false;
@@ -90,7 +92,8 @@ KernelLookup find_kernel(const std::string& series, bool cached_only, bool secur
   return lookup;
 }
 
-KernelLookup ask_build_script(const std::string& series, bool cached_only, bool security) {
+KernelLookup ask_build_script(const std::string& series, bool cached_only,
+                              const KernelVariant& variant) {
   std::string script = build_script();
   if (access(script.c_str(), X_OK) < 0) {
     KernelLookup lookup;
@@ -102,7 +105,8 @@ KernelLookup ask_build_script(const std::string& series, bool cached_only, bool 
   }
   std::vector<std::string> words = {script};
   if (cached_only) words.emplace_back("--cached");
-  if (security) words.emplace_back("--security");
+  if (variant.security) words.emplace_back("--security");
+  if (!variant.without.empty()) words.insert(words.end(), {"--without", variant.without});
   words.push_back(series);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
@@ -110,6 +114,19 @@ KernelLookup ask_build_script(const std::string& series, bool cached_only, bool 
   std::string output;
   const int status = run_script(arguments.data(), &output);
   return parse_build_output(output, status);
+}
+
+std::vector<std::string> changes_taken_back() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<std::string> names;
+  const fs::path recipes = fs::path(build_script()).parent_path() / "taken_back";
+  for (fs::directory_iterator entry(recipes, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace coldread::live

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace coldread::live {
 
@@ -19,17 +20,29 @@ struct KernelLookup {
   std::string reason;        // no image: why
 };
 
+// What else a kernel is.
+struct KernelVariant {
+  bool security = false;  // with CONFIG_SECURITY
+  std::string without;    // an upstream change that is taken back; empty: none
+
+  auto operator<=>(const KernelVariant&) const = default;
+};
+
 // The kernel of a series, "6.1" or "6.12", or an exact release of one. Runs tests/kernel/build,
 // which takes minutes the first time and says so on stderr; with `cached_only` it never builds or
 // installs anything. The script lies in the directory COLDREAD_KERNEL_TOOLS, by default where this
-// program's source was, or what is installed beside it. `security`: one with CONFIG_SECURITY.
+// program's source was, or what is installed beside it.
 // Thread rules: any number at once, builds wait for each other.
 KernelLookup find_kernel(const std::string& series, bool cached_only = false,
-                         bool security = false);
+                         const KernelVariant& variant = {});
 
 // The same without asking whether this program can run in a guest at all; the rest of what
 // find_kernel() does.
-KernelLookup ask_build_script(const std::string& series, bool cached_only, bool security = false);
+KernelLookup ask_build_script(const std::string& series, bool cached_only,
+                              const KernelVariant& variant = {});
+
+// The upstream changes of which the script knows how to take them back, sorted.
+std::vector<std::string> changes_taken_back();
 
 // What the script says: its output, and its exit status.
 KernelLookup parse_build_output(const std::string& output, int status);

@@ -34,8 +34,15 @@ TEST_F(FindKernel, CachedOnlyIsSaidToTheScript) {
 
 TEST_F(FindKernel, AKernelWithSecurityIsAnother) {
   tools_.write("build", "#!/bin/sh\necho \"reason=$*\"; exit 77\n");
-  EXPECT_EQ(ask_build_script("6.1", true, true).reason, "--cached --security 6.1");
-  EXPECT_EQ(ask_build_script("6.1", false, true).reason, "--security 6.1");
+  EXPECT_EQ(ask_build_script("6.1", true, {.security = true}).reason, "--cached --security 6.1");
+  EXPECT_EQ(ask_build_script("6.1", false, {.security = true}).reason, "--security 6.1");
+}
+
+TEST_F(FindKernel, AKernelWithoutAChangeIsAnother) {
+  tools_.write("build", "#!/bin/sh\necho \"reason=$*\"; exit 77\n");
+  EXPECT_EQ(ask_build_script("6.1", true, {.without = "poll-lock"}).reason,
+            "--cached --without poll-lock 6.1");
+  EXPECT_TRUE(changes_taken_back().empty());
 }
 
 TEST_F(FindKernel, WhatCannotBeHadIsSkippedWithTheReason) {
