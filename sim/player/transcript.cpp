@@ -15,12 +15,14 @@ json without_seq(json record) {
   return record;
 }
 
-// A call that never came back: how far it had got is a matter of when one looks.
+// A call that never came back: how far it had got is a matter of when one looks. No list of messages
+// is an empty one.
 json without_results(const json& record) {
   json rest = json::object();
   for (const char* member : {"step", "do", "waits", "messages"}) {
     if (record.contains(member)) rest[member] = record[member];
   }
+  if (rest.contains("messages") && rest["messages"].empty()) rest.erase("messages");
   return without_seq(std::move(rest));
 }
 
