@@ -10,7 +10,7 @@
 namespace coldread::cli {
 namespace {
 
-TEST(Kernels, OneWithSecurityIsAnotherAndNotBuilt) {
+TEST(Kernels, OneWithSecurityOrWithoutAChangeIsAnotherAndNotBuilt) {
   if (sim::kAddressSanitizer) GTEST_SKIP() << "no guests with AddressSanitizer";
   const live::TemporaryDirectory tools;
   tools.write("build", "#!/bin/sh\necho \"reason=$*\"; exit 77\n");
@@ -23,6 +23,9 @@ TEST(Kernels, OneWithSecurityIsAnotherAndNotBuilt) {
   const live::KernelLookup secure = kernels.find(profile, scenario);
   EXPECT_EQ(secure.reason, "--cached --security 6.12.117");
   EXPECT_TRUE(secure.skip);
+  scenario.security = false;
+  EXPECT_EQ(kernels.find(profile, scenario, "poll-lock").reason,
+            "--cached --without poll-lock 6.12.117");
   unsetenv("COLDREAD_KERNEL_TOOLS");
 }
 

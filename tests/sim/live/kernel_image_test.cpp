@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "kernelmodel/profile.h"
 #include "tests/sim/live/temporary_directory.h"
 
 namespace coldread::live {
@@ -43,6 +44,12 @@ TEST_F(FindKernel, AKernelWithoutAChangeIsAnother) {
   EXPECT_EQ(ask_build_script("6.1", true, {.without = "poll-lock"}).reason,
             "--cached --without poll-lock 6.1");
   EXPECT_TRUE(changes_taken_back().empty());
+}
+
+TEST(ChangesTakenBack, AreChangesOfTheModel) {
+  const std::vector<std::string> names = changes_taken_back();
+  EXPECT_FALSE(names.empty());
+  for (const std::string& name : names) EXPECT_NE(find_change(name), nullptr) << name;
 }
 
 TEST_F(FindKernel, WhatCannotBeHadIsSkippedWithTheReason) {

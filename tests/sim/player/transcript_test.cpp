@@ -46,6 +46,15 @@ TEST(Transcript, GoesThroughJson) {
   EXPECT_TRUE(bare_again->disk.is_null());
 }
 
+TEST(Transcript, ServingThatHangsBeforeTheFirstMessageIsTheSameWithAndWithoutItsList) {
+  Transcript with;
+  with.tasks["a"] = {
+      {{"step", "/tasks/a/0"}, {"do", "serve"}, {"waits", true}, {"messages", json::array()}}};
+  Transcript without = with;
+  without.tasks["a"][0].erase("messages");
+  EXPECT_EQ(with.canonical(), without.canonical());
+}
+
 TEST(Transcript, FromAnythingElseIsAnError) {
   const json good = example().to_json();
   const std::pair<const char*, json> wrong[] = {
