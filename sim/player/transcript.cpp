@@ -15,8 +15,8 @@ json without_seq(json record) {
   return record;
 }
 
-// A call that never came back: how far it had got is a matter of when one looks. No list of messages
-// is an empty one.
+// A call that never came back: how far it had got is a matter of when one looks. An empty list of
+// messages is as good as none.
 json without_results(const json& record) {
   json rest = json::object();
   for (const char* member : {"step", "do", "waits", "messages"}) {
