@@ -22,8 +22,8 @@ struct KernelLookup {
 
 // What else a kernel is.
 struct KernelVariant {
-  bool security = false;  // with CONFIG_SECURITY
-  std::string without;    // an upstream change that is taken back; empty: none
+  bool security = false;     // with CONFIG_SECURITY
+  std::string without = {};  // an upstream change that is taken back; empty: none
 
   auto operator<=>(const KernelVariant&) const = default;
 };
