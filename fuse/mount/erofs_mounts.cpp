@@ -75,8 +75,8 @@ ErofsMounts::ErofsMounts(Host& host, Kernel& kernel, AllReadCounts& counts, Sess
 
 int ErofsMounts::mount(const ErofsOptions& options, const std::string& name,
                        const ErofsMount::Attach& attach) {
-  // Who unmounts and mounts again must not find the old one.
-  reap();
+  // Who unmounts and mounts again must not find the old one: umount(2) has taken it down.
+  settle();
   if (options.fsid.empty()) return -EINVAL;
   auto made = std::make_shared<ErofsMount>(host_, kernel_, blobs_, submit_, interrupt_);
   ErofsMount& mount = *made;
