@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "sim/explore/strategies.h"
 
 namespace coldread::cli {
@@ -38,27 +40,21 @@ nlohmann::json transcript_of(const scenario::Scenario& scenario, const sim::RunO
   return player::comparable(scenario, sim::run(scenario, options).transcript);
 }
 
-bool treats_the_disk_badly(const scenario::Scenario& scenario) {
-  for (const scenario::TaskSpec& task : scenario.tasks) {
-    for (const scenario::Step& step : task.steps) {
-      if (step.verb != scenario::Verb::disk) continue;
-      const scenario::DiskOperation operation = step.disk.operation;
-      if (operation == scenario::DiskOperation::fill ||
-          operation == scenario::DiskOperation::remount ||
-          operation == scenario::DiskOperation::freeze)
-        return true;
-    }
-  }
-  return false;
+bool any_step(const scenario::Scenario& scenario, bool (*is)(const scenario::Step& step)) {
+  return std::ranges::any_of(scenario.tasks, [is](const scenario::TaskSpec& task) {
+    return std::ranges::any_of(task.steps, is);
+  });
 }
 
-bool lacks_memory(const scenario::Scenario& scenario) {
-  for (const scenario::TaskSpec& task : scenario.tasks) {
-    for (const scenario::Step& step : task.steps) {
-      if (step.memory != Allocation::none) return true;
-    }
-  }
-  return false;
+bool treats_the_disk_badly(const scenario::Step& step) {
+  const scenario::DiskOperation operation = step.disk.operation;
+  return step.verb == scenario::Verb::disk && (operation == scenario::DiskOperation::fill ||
+                                               operation == scenario::DiskOperation::remount ||
+                                               operation == scenario::DiskOperation::freeze);
+}
+
+bool lacks_memory(const scenario::Step& step) {
+  return step.memory != Allocation::none;
 }
 
 std::string why_only_the_model(const scenario::Scenario& scenario, const Profile& profile,
@@ -93,9 +89,10 @@ std::string why_not_mounted(const scenario::Scenario& scenario, const Profile& p
   if (scenario.cache_bytes != scenario::Scenario().cache_bytes || scenario.cache_inodes != 0 ||
       scenario.cache_block != scenario::Scenario().cache_block)
     return "it wants a disk of its own size";
-  if (treats_the_disk_badly(scenario)) return "it wants a disk of its own";
+  if (any_step(scenario, treats_the_disk_badly)) return "it wants a disk of its own";
   if (scenario.security) return "it wants a kernel with CONFIG_SECURITY";
-  if (lacks_memory(scenario)) return "a mounted model cannot be told that memory runs out";
+  if (any_step(scenario, lacks_memory))
+    return "a mounted model cannot be told that memory runs out";
   return why_only_the_model(scenario, profile, model);
 }
 

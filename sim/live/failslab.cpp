@@ -1,8 +1,6 @@
 #include "sim/live/failslab.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,11 +36,7 @@ constexpr Site kSites[] = {
 
 // 0 or a negative errno.
 int64_t set(const std::string& file, const std::string& value) {
-  const int fd = open((kFailslab + file).c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  const int64_t result = write(fd, value.data(), value.size()) < 0 ? -errno : 0;
-  close(fd);
-  return result;
+  return write_file(kFailslab + file, value);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <sstream>
 
@@ -67,13 +66,7 @@ Result<std::optional<std::vector<std::string>>> KernelUnderTest::take_trace() co
 }
 
 int64_t KernelUnderTest::inject_errors(uint32_t errors) const {
-  const int fd =
-      open((root + "/proc/sys/cachefiles/error_injection").c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  const std::string text = std::to_string(errors);
-  const int64_t result = std::min<int64_t>(answer(write(fd, text.data(), text.size())), 0);
-  close(fd);
-  return result;
+  return write_file(root + "/proc/sys/cachefiles/error_injection", std::to_string(errors));
 }
 
 int64_t KernelUnderTest::fail_allocation(Allocation what) const {

@@ -27,6 +27,9 @@ std::optional<unsigned> parse_inflight(std::string_view text);
 // The whole file, or "" if it cannot be read (processes come and go).
 std::string read_file(const std::string& path);
 
+// With one call, to a file that is there: 0 or a negative errno.
+int64_t write_file(const std::string& path, const std::string& text);
+
 // The thread's state letter, 'X' if there is no such thread any more.
 char thread_state(pid_t pid, pid_t tid);
 
