@@ -146,7 +146,7 @@ int cachefiles_add_cache(Kernel& k, CachefilesHandle cache) {
     ret = prepare_cache(k, cache);
     if (ret < 0) {
       cachefiles_put_directory(k, cache->store);
-      cache->store = 0;
+      cache->store = nullptr;
       k.store.put(cache->mnt);
       cache->mnt = 0;
     }

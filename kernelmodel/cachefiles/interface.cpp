@@ -201,9 +201,9 @@ bool cachefiles_invalidate_cookie(Kernel& k, CookieHandle cookie) {
 
   if (old_file == 0) return true;
   if (!old_tmpfile) {
-    const InodeNumber fan = object->volume->fanout[cookie->key_hash & 0xff];
-    cachefiles_inode(k, fan).rwsem.lock_nested();
-    cachefiles_bury_object(k, object->volume->cache, object, fan, old_file, object->name(),
+    inode_state& fan = cachefiles_fan(k, object);
+    fan.rwsem.lock_nested();
+    cachefiles_bury_object(k, object->volume->cache, object, fan.number, old_file, object->name(),
                            FSCACHE_OBJECT_INVALIDATED);
   }
   k.store.put(old_file);

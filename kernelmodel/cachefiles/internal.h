@@ -87,11 +87,20 @@ struct cachefiles_req;
 using ObjectHandle = Handle<cachefiles_object>;
 using ReqHandle = Handle<cachefiles_req>;
 
+// A backing inode as cachefiles marks and locks it (i_rwsem, S_KERNEL_FILE). Kept to the end of the
+// run, once made. Small: a volume has 256, all of them touched when it is given up.
+struct inode_state {
+  inode_state(Scheduler& scheduler, InodeNumber its_number);
+  [[no_unique_address]] Mutex rwsem;
+  bool kernel_file = false;
+  const InodeNumber number;
+};
+
 struct cachefiles_volume {
   Handle<cachefiles_cache> cache;
   VolumeHandle vcookie;
-  InodeNumber dentry = 0;
-  std::array<InodeNumber, 256> fanout{};
+  inode_state* dentry = nullptr;
+  std::array<inode_state*, 256> fanout{};
   bool listed = false;
   bool withdrawn = false;  // withdraw_volume_once
   std::pmr::list<Handle<cachefiles_volume>>::iterator cache_link;
@@ -165,9 +174,9 @@ struct cachefiles_cache {
   explicit cachefiles_cache(Kernel& kernel);
 
   CacheHandle cache;
-  InodeNumber mnt = 0;    // the directory bound
-  InodeNumber store = 0;  // its "cache"
-  InodeNumber graveyard = 0;
+  InodeNumber mnt = 0;           // the directory bound
+  inode_state* store = nullptr;  // its "cache"
+  inode_state* graveyard = nullptr;
   std::pmr::list<Handle<cachefiles_volume>> volumes;
   std::pmr::list<ObjectHandle> object_list;
   SpinLock object_list_lock;
@@ -198,14 +207,6 @@ struct cachefiles_cache {
   uint32_t msg_id_next = 0;
 };
 using CachefilesHandle = Handle<cachefiles_cache>;
-
-// A backing inode as cachefiles marks and locks it (i_rwsem, S_KERNEL_FILE). Kept to the end of the
-// run, once made.
-struct inode_state {
-  explicit inode_state(Scheduler& scheduler);
-  Mutex rwsem;
-  bool kernel_file = false;
-};
 
 // The subsystem's globals.
 struct cachefiles_state {
@@ -356,8 +357,8 @@ void cachefiles_cook_key(ObjectHandle object);
 // cachefiles_put_directory(). *is_new (may be null) becomes true if made. -ENOBUFS (no space to
 // make it), -EBUSY (in use), -EIO (no directory), the store's errno of lookup and mkdir.
 int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
-                             std::string_view name, bool* is_new, InodeNumber* out);
-void cachefiles_put_directory(Kernel& k, InodeNumber dir);  // 0: nothing to do
+                             std::string_view name, bool* is_new, inode_state** out);
+void cachefiles_put_directory(Kernel& k, inode_state* dir);  // null: nothing to do
 // The caller holds dir's rwsem. 0 or the store's errno; -EIO kills the cache.
 int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                       InodeNumber inode, std::string_view name, fscache_why_object_killed why);
@@ -369,6 +370,9 @@ int64_t cachefiles_seek(Kernel& k, ObjectHandle object, InodeNumber file, uint64
 int64_t cachefiles_look(Kernel& k, ObjectHandle object, InodeNumber file, uint64_t offset,
                         Whence whence);
 inode_state& cachefiles_inode(Kernel& k, InodeNumber inode);  // made on first use
+// The fan-out directory the object's name belongs into. One that was given up with its volume has
+// no number: the store reports it.
+inode_state& cachefiles_fan(Kernel& k, ObjectHandle object);
 // The caller holds the inode's rwsem.
 void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode);
 // Gives the object its file, found or new, once the daemon has opened it. False: it has none.

@@ -17,32 +17,37 @@ constexpr const char* kNoOperations = "Cache does not support read_iter and writ
 }  // namespace
 
 inode_state& cachefiles_inode(Kernel& k, InodeNumber inode) {
-  return k.cachefiles.inodes.try_emplace(inode, k.scheduler).first->second;
+  return k.cachefiles.inodes.try_emplace(inode, k.scheduler, inode).first->second;
+}
+
+inode_state& cachefiles_fan(Kernel& k, ObjectHandle object) {
+  inode_state* fan = object->volume->fanout[object->cookie->key_hash & 0xff];
+  return fan != nullptr ? *fan : cachefiles_inode(k, 0);
 }
 
 namespace {
 
-bool mark_locked(Kernel& k, ObjectHandle object, InodeNumber inode, inode_state& state) {
+bool mark_locked(Kernel& k, ObjectHandle object, inode_state& state) {
   const bool can_use = !std::exchange(state.kernel_file, true);
   if (k.trace.enabled()) {
     trace_emit(k, can_use ? "cachefiles_mark_active" : "cachefiles_mark_failed", "o=%08x B=%lx",
-               object ? object->debug_id : 0, static_cast<unsigned long>(inode));
+               object ? object->debug_id : 0, static_cast<unsigned long>(state.number));
   }
   return can_use;
 }
 
-void unmark_locked(Kernel& k, ObjectHandle object, InodeNumber inode, inode_state& state) {
+void unmark_locked(Kernel& k, ObjectHandle object, inode_state& state) {
   state.kernel_file = false;
   if (k.trace.enabled()) {
     trace_emit(k, "cachefiles_mark_inactive", "o=%08x B=%lx", object ? object->debug_id : 0,
-               static_cast<unsigned long>(inode));
+               static_cast<unsigned long>(state.number));
   }
 }
 
 }  // namespace
 
 void cachefiles_unmark_inode_locked(Kernel& k, ObjectHandle object, InodeNumber inode) {
-  unmark_locked(k, object, inode, cachefiles_inode(k, inode));
+  unmark_locked(k, object, cachefiles_inode(k, inode));
 }
 
 namespace {
@@ -50,15 +55,14 @@ namespace {
 bool mark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode) {
   inode_state& state = cachefiles_inode(k, inode);
   state.rwsem.lock();
-  const bool can_use = mark_locked(k, object, inode, state);
+  const bool can_use = mark_locked(k, object, state);
   state.rwsem.unlock();
   return can_use;
 }
 
-void do_unmark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode) {
-  inode_state& state = cachefiles_inode(k, inode);
+void do_unmark_inode_in_use(Kernel& k, ObjectHandle object, inode_state& state) {
   state.rwsem.lock();
-  unmark_locked(k, object, inode, state);
+  unmark_locked(k, object, state);
   state.rwsem.unlock();
 }
 
@@ -94,10 +98,6 @@ int lookup_or_mkdir(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
   return 0;
 }
 
-InodeNumber fan_of(ObjectHandle object) {
-  return object->volume->fanout[object->cookie->key_hash & 0xff];
-}
-
 bool create_file(Kernel& k, ObjectHandle object) {
   const CachefilesHandle cache = object->volume->cache;
   if (cachefiles_has_space(k, cache, 1, 0, cachefiles_has_space_for_create) < 0) return false;
@@ -113,7 +113,7 @@ bool create_file(Kernel& k, ObjectHandle object) {
 // stayed.
 void let_go_of_marked_file(Kernel& k, ObjectHandle object, InodeNumber file) {
   if (k.profile.has(Change::unmark_inode_in_use_error_path)) {
-    do_unmark_inode_in_use(k, object, file);
+    do_unmark_inode_in_use(k, object, cachefiles_inode(k, file));
   }
   k.store.put(file);
 }
@@ -157,7 +157,7 @@ bool open_file(Kernel& k, ObjectHandle object, InodeNumber file) {
 
 void cachefiles_unmark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber inode) {
   const CachefilesHandle cache = object->volume->cache;
-  do_unmark_inode_in_use(k, object, inode);
+  do_unmark_inode_in_use(k, object, cachefiles_inode(k, inode));
   if (object->flags.test(CACHEFILES_OBJECT_USING_TMPFILE)) return;
   FileAttributes attributes;
   if (k.store.getattr(inode, &attributes) == 0) cache->b_released += attributes.sectors;
@@ -165,7 +165,7 @@ void cachefiles_unmark_inode_in_use(Kernel& k, ObjectHandle object, InodeNumber 
 }
 
 int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
-                             std::string_view name, bool* is_new, InodeNumber* out) {
+                             std::string_view name, bool* is_new, inode_state** out) {
   Mutex& parent = cachefiles_inode(k, dir).rwsem;
   parent.lock_nested();
   InodeNumber subdir = 0;
@@ -180,7 +180,7 @@ int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
   inode_state& child = cachefiles_inode(k, subdir);
   child.rwsem.lock();
   parent.unlock();
-  const bool can_use = mark_locked(k, {}, subdir, child);
+  const bool can_use = mark_locked(k, {}, child);
   child.rwsem.unlock();
   if (!can_use) {
     pr_err(k, "cachefiles: Inode already in use: %.*s", static_cast<int>(name.size()), name.data());
@@ -191,22 +191,22 @@ int cachefiles_get_directory(Kernel& k, CachefilesHandle cache, InodeNumber dir,
   k.store.getattr(subdir, &attributes);
   if (attributes.type != FileType::directory) {
     pr_err(k, "%.*s is not a directory", static_cast<int>(name.size()), name.data());
-    cachefiles_put_directory(k, subdir);
+    cachefiles_put_directory(k, &child);
     return -EIO;
   }
-  *out = subdir;
+  *out = &child;
   return 0;
 }
 
-void cachefiles_put_directory(Kernel& k, InodeNumber dir) {
-  if (dir == 0) return;
-  do_unmark_inode_in_use(k, {}, dir);
-  k.store.put(dir);
+void cachefiles_put_directory(Kernel& k, inode_state* dir) {
+  if (dir == nullptr) return;
+  do_unmark_inode_in_use(k, {}, *dir);
+  k.store.put(dir->number);
 }
 
 int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) {
   const CachefilesHandle cache = object->volume->cache;
-  const InodeNumber fan = fan_of(object);
+  const InodeNumber fan = cachefiles_fan(k, object).number;
   const uint32_t mode = k.profile.has(Change::cache_file_mode_0600) ? 0600 : 0;
   InodeNumber file = 0;
   int ret = cachefiles_inject_write_error(k);
@@ -237,7 +237,7 @@ int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) 
     ret = -EINVAL;
   }
   if (ret < 0) {
-    do_unmark_inode_in_use(k, object, file);
+    do_unmark_inode_in_use(k, object, cachefiles_inode(k, file));
     k.store.put(file);
     return ret;
   }
@@ -246,7 +246,8 @@ int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) 
 }
 
 bool cachefiles_look_up_object(Kernel& k, ObjectHandle object) {
-  const InodeNumber fan = fan_of(object);
+  inode_state& directory = cachefiles_fan(k, object);
+  const InodeNumber fan = directory.number;
   InodeNumber found = 0;
   int error = cachefiles_inject_read_error(k);
   if (error == 0) error = k.store.lookup(fan, object->name(), &found);
@@ -259,7 +260,7 @@ bool cachefiles_look_up_object(Kernel& k, ObjectHandle object) {
     FileAttributes attributes;
     k.store.getattr(found, &attributes);
     if (attributes.type == FileType::regular) return open_file(k, object, found);
-    cachefiles_inode(k, fan).rwsem.lock_nested();
+    directory.rwsem.lock_nested();
     const int buried = cachefiles_bury_object(k, object->volume->cache, object, fan, found,
                                               object->name(), FSCACHE_OBJECT_IS_WEIRD);
     k.store.put(found);
@@ -270,9 +271,9 @@ bool cachefiles_look_up_object(Kernel& k, ObjectHandle object) {
 }
 
 bool cachefiles_commit_tmpfile(Kernel& k, CachefilesHandle cache, ObjectHandle object) {
-  const InodeNumber fan = fan_of(object);
-  Mutex& rwsem = cachefiles_inode(k, fan).rwsem;
-  rwsem.lock_nested();
+  inode_state& directory = cachefiles_fan(k, object);
+  const InodeNumber fan = directory.number;
+  directory.rwsem.lock_nested();
   InodeNumber old = 0;
   int ret = cachefiles_inject_read_error(k);
   if (ret == 0) ret = k.store.lookup(fan, object->name(), &old);
@@ -301,7 +302,7 @@ bool cachefiles_commit_tmpfile(Kernel& k, CachefilesHandle cache, ObjectHandle o
       object->lock.unlock();
     }
   }
-  rwsem.unlock();
+  directory.rwsem.unlock();
   return linked;
 }
 

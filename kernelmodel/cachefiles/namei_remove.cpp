@@ -91,20 +91,20 @@ int move_to_grave(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeN
                   InodeNumber rep, std::string_view name, fscache_why_object_killed why) {
   const GraveName grave = next_grave(k, cache);
   InodeNumber taken = 0;
-  int ret = k.store.lookup(cache->graveyard, grave.text, &taken);
+  int ret = k.store.lookup(cache->graveyard->number, grave.text, &taken);
   if (ret == 0) {
     k.store.put(taken);
     return -EEXIST;
   }
   if (ret != -ENOENT) {
-    trace_cachefiles_vfs_error(k, object, cache->graveyard, ret, "lookup");
+    trace_cachefiles_vfs_error(k, object, cache->graveyard->number, ret, "lookup");
     if (ret == -ENOMEM) return ret;
     cachefiles_io_error(k, cache, "Lookup error");
     return -EIO;
   }
   trace_removal(k, "cachefiles_rename", object, rep, why);
   ret = cachefiles_inject_read_error(k);
-  if (ret == 0) ret = k.store.rename(dir, name, cache->graveyard, grave.text);
+  if (ret == 0) ret = k.store.rename(dir, name, cache->graveyard->number, grave.text);
   if (ret != 0) {
     trace_cachefiles_vfs_error(k, object, dir, ret, "rename");
     if (ret != -ENOMEM) cachefiles_io_error(k, cache, "Rename failed");
@@ -150,12 +150,11 @@ int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, In
 }
 
 int cachefiles_delete_object(Kernel& k, ObjectHandle object, fscache_why_object_killed why) {
-  const InodeNumber fan = object->volume->fanout[object->cookie->key_hash & 0xff];
-  Mutex& rwsem = cachefiles_inode(k, fan).rwsem;
-  rwsem.lock_nested();
-  const int ret =
-      cachefiles_unlink(k, object->volume->cache, object, fan, object->file, object->name(), why);
-  rwsem.unlock();
+  inode_state& fan = cachefiles_fan(k, object);
+  fan.rwsem.lock_nested();
+  const int ret = cachefiles_unlink(k, object->volume->cache, object, fan.number, object->file,
+                                    object->name(), why);
+  fan.rwsem.unlock();
   return ret;
 }
 
@@ -175,17 +174,17 @@ int cachefiles_bury_object(Kernel& k, CachefilesHandle cache, ObjectHandle objec
   }
   rwsem.unlock();
   while (true) {
-    lock_rename(k, cache->graveyard, dir);
+    lock_rename(k, cache->graveyard->number, dir);
     int ret = 0;
     if (!leads_to(k, dir, name, rep)) {
       // Somebody else was faster while nothing was locked.
-    } else if (is_ancestor(k, rep, cache->graveyard)) {
+    } else if (is_ancestor(k, rep, cache->graveyard->number)) {
       cachefiles_io_error(k, cache, "May not make directory loop");
       ret = -EIO;
     } else {
       ret = move_to_grave(k, cache, object, dir, rep, name, why);
     }
-    unlock_rename(k, cache->graveyard, dir);
+    unlock_rename(k, cache->graveyard->number, dir);
     if (ret != -EEXIST) return ret;
   }
 }

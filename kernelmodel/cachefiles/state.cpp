@@ -2,6 +2,11 @@
 #include "kernelmodel/cachefiles/internal.h"
 
 namespace coldread {
+namespace {
+
+constexpr size_t kUsualInodes = 300;  // a volume's directories and a few more
+
+}  // namespace
 
 cachefiles_ondemand_info::cachefiles_ondemand_info(Kernel& k, ObjectHandle owner)
     : ondemand_work(cachefiles_ondemand_object_worker, this),
@@ -32,7 +37,8 @@ cachefiles_cache::cachefiles_cache(Kernel& k)
       reqs(k.scheduler, LockClass::cachefiles_reqs_lock),
       ondemand_ids(k.scheduler, LockClass::cachefiles_ondemand_ids_lock) {}
 
-inode_state::inode_state(Scheduler& scheduler) : rwsem(scheduler, LockClass::inode_rwsem) {}
+inode_state::inode_state(Scheduler& scheduler, InodeNumber its_number)
+    : rwsem(scheduler, LockClass::inode_rwsem), number(its_number) {}
 
 cachefiles_state::cachefiles_state(Kernel& k)
     : cache_pool(k.scheduler, "cachefiles_cache"),
@@ -41,7 +47,7 @@ cachefiles_state::cachefiles_state(Kernel& k)
       info_pool(k.scheduler, "cachefiles_ondemand_info"),
       req_pool(k.scheduler, "cachefiles_req"),
       cred_pool(k.scheduler, "cred"),
-      inodes(&k.scheduler.memory()),
+      inodes(kUsualInodes, &k.scheduler.memory()),
       rename_mutex(k.scheduler, LockClass::rename_mutex),
       object_debug_id(k.scheduler, 0) {}
 

@@ -16,18 +16,18 @@ int get_volume_directory(Kernel& k, CachefilesHandle cache, Handle<cachefiles_vo
   while (true) {
     bool is_new = false;
     const int ret =
-        cachefiles_get_directory(k, cache, cache->store, name, &is_new, &volume->dentry);
+        cachefiles_get_directory(k, cache, cache->store->number, name, &is_new, &volume->dentry);
     if (ret < 0) return ret;
     const int check = is_new ? (cachefiles_set_volume_xattr(k, volume) ? 0 : -EIO)
                              : cachefiles_check_volume_xattr(k, volume);
     if (check == 0) return 0;
     if (check == -ESTALE) {
-      cachefiles_inode(k, cache->store).rwsem.lock_nested();
-      cachefiles_bury_object(k, cache, {}, cache->store, volume->dentry, name,
+      cache->store->rwsem.lock_nested();
+      cachefiles_bury_object(k, cache, {}, cache->store->number, volume->dentry->number, name,
                              FSCACHE_VOLUME_IS_WEIRD);
     }
     cachefiles_put_directory(k, volume->dentry);
-    volume->dentry = 0;
+    volume->dentry = nullptr;
     if (check != -ESTALE) return check;
   }
 }
@@ -37,7 +37,7 @@ int get_fanout(Kernel& k, CachefilesHandle cache, Handle<cachefiles_volume> volu
   constexpr char kHexDigits[] = "0123456789abcdef";
   for (unsigned i = 0; i < volume->fanout.size(); i++) {
     const char name[] = {'@', kHexDigits[i >> 4 & 0xf], kHexDigits[i & 0xf]};
-    const int ret = cachefiles_get_directory(k, cache, volume->dentry, {name, sizeof(name)},
+    const int ret = cachefiles_get_directory(k, cache, volume->dentry->number, {name, sizeof(name)},
                                              nullptr, &volume->fanout[i]);
     if (ret < 0) return ret;
   }
@@ -45,9 +45,9 @@ int get_fanout(Kernel& k, CachefilesHandle cache, Handle<cachefiles_volume> volu
 }
 
 void put_directories(Kernel& k, Handle<cachefiles_volume> volume) {
-  for (InodeNumber& fan : volume->fanout) {
+  for (inode_state*& fan : volume->fanout) {
     cachefiles_put_directory(k, fan);
-    fan = 0;
+    fan = nullptr;
   }
   cachefiles_put_directory(k, volume->dentry);
 }

@@ -40,7 +40,7 @@ void trace_coherency(Kernel& k, ObjectHandle object, InodeNumber inode, std::byt
 void trace_vol_coherency(Kernel& k, Handle<cachefiles_volume> volume, const char* result) {
   if (!k.trace.enabled()) return;
   trace_emit(k, "cachefiles_vol_coherency", "V=%08x %s B=%llx", volume->vcookie->debug_id, result,
-             static_cast<unsigned long long>(volume->dentry));
+             static_cast<unsigned long long>(volume->dentry->number));
 }
 
 // Before xattr_freeze_protection nobody asked whether the file system may be written to now.
@@ -142,11 +142,11 @@ bool cachefiles_set_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
   int ret = cachefiles_inject_write_error(k);
   if (ret == 0) {
     want_write(k);
-    ret = k.store.setxattr(volume->dentry, kCachefilesXattr,
+    ret = k.store.setxattr(volume->dentry->number, kCachefilesXattr,
                            {value.data(), kVolumeHeader + vcookie->coherency_len});
   }
   if (ret < 0) {
-    trace_cachefiles_vfs_error(k, {}, volume->dentry, ret, "setxattr");
+    trace_cachefiles_vfs_error(k, {}, volume->dentry->number, ret, "setxattr");
     trace_vol_coherency(k, volume, "VOL SET fail");
     if (ret != -ENOMEM) cachefiles_io_error(k, volume->cache, "Failed to set xattr");
   } else {
@@ -160,13 +160,14 @@ int cachefiles_check_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
   std::array<std::byte, kVolumeHeader + 255> value{};
   const size_t length = kVolumeHeader + vcookie->coherency_len;
   ssize_t got = cachefiles_inject_read_error(k);
-  if (got == 0) got = k.store.getxattr(volume->dentry, kCachefilesXattr, {value.data(), length});
+  if (got == 0)
+    got = k.store.getxattr(volume->dentry->number, kCachefilesXattr, {value.data(), length});
   constexpr std::array<std::byte, kVolumeHeader> kReserved{};
   int ret = -ESTALE;
   const char* why = "VOL BAD xatt";
   if (got < 0) {
     ret = static_cast<int>(got);
-    trace_cachefiles_vfs_error(k, {}, volume->dentry, ret, "getxattr");
+    trace_cachefiles_vfs_error(k, {}, volume->dentry->number, ret, "getxattr");
     if (ret == -EIO) cachefiles_io_error(k, volume->cache, "Failed to read xattr");
     if (!k.profile.has(Change::getxattr_errors_propagated)) ret = -ESTALE;
   } else if (static_cast<size_t>(got) != length) {
