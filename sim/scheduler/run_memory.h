@@ -56,7 +56,7 @@ class RunMemory final : public std::pmr::memory_resource {
   std::array<FreeBlock*, kMaxSmall / kUnit + 1> free_{};  // by size in units
   std::byte* next_ = nullptr;                             // of the current chunk
   size_t left_ = 0;
-  size_t chunk_ = kFirstChunk;  // size of the next one
+  size_t carved_ = 0;  // all chunks together
   LargeHeader* large_ = nullptr;
 };
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +19,7 @@ namespace coldread::sim {
 template <typename Value>
 class Names {
  public:
-  using Map = std::map<std::string, Value, std::less<>>;
+  using Map = std::pmr::map<std::string, Value, std::less<>>;
   using const_iterator = typename Map::const_iterator;
 
   bool empty() const { return names_ == nullptr || names_->empty(); }
@@ -31,9 +32,9 @@ class Names {
   }
   bool contains(std::string_view name) const { return find(name) != end(); }
 
-  // The name's value, `value` if there was none.
-  Value& emplace(std::string_view name, Value value) {
-    if (names_ == nullptr) names_ = std::make_unique<Map>();
+  // The name's value, `value` if there was none. `memory` is always the same, and outlives them.
+  Value& emplace(std::pmr::memory_resource& memory, std::string_view name, Value value) {
+    if (names_ == nullptr) names_ = std::make_unique<Map>(&memory);
     return names_->emplace_hint(names_->end(), name, std::move(value))->second;
   }
   void erase(const_iterator entry) { names_->erase(entry); }
@@ -42,29 +43,44 @@ class Names {
   std::unique_ptr<Map> names_;
 };
 
+// Small: a volume has 256 directories, and a run that is set back is copied with them.
 struct MemoryStore::Inode {
   Inode(InodeNumber its_number, FileType its_type, uint32_t its_mode, BlockPool& pool)
-      : number(its_number), type(its_type), mode(its_mode & 07777), data(pool) {}
+      : number(its_number),
+        mode(its_mode & 07777),
+        type(its_type),
+        data(its_type == FileType::regular ? std::make_unique<FileData>(pool) : nullptr) {}
 
   InodeNumber number;
-  FileType type;
-  uint32_t mode;
-  uint32_t links = 0;
-  bool linkable = false;  // I_LINKABLE: a tmpfile that never had a name
   uint64_t references = 0;
+  uint32_t links = 0;
+  uint32_t mode : 16;
+  FileType type;
+  bool linkable : 1 = false;  // I_LINKABLE: a tmpfile that never had a name
+  bool buries : 1 = false;    // it is the graveyard
+  bool touched : 1 = false;   // it is in touched_
+  bool is_known : 1 = false;  // for state(): it has not changed since it had its likeness
   Names<std::vector<std::byte>> xattrs;
-  FileData data;           // regular files
-  InodeNumber parent = 0;  // directories
+  std::unique_ptr<FileData> data;  // regular files
+  InodeNumber parent = 0;          // directories
   Names<InodeNumber> entries;
 
   // For outcome(): a hash of the path, 0 where only the number of entries counts; what it adds.
   uint64_t place = 1;
   uint64_t contribution = 0;
-  bool buries = false;  // it is the graveyard
-  bool touched = false;
-  // For state(): what it is like, if it has not changed since.
-  bool is_known = false;
-  uint64_t likeness = 0;
+  uint64_t likeness = 0;  // for state(): what it is like
 };
+
+// Reports a number that is not, or no longer, valid, and gives null.
+inline MemoryStore::Inode* MemoryStore::find(InodeNumber number) {
+  if (number < inodes_.size() && inodes_[number] != nullptr) [[likely]]
+    return inodes_[number];
+  misuse("an inode number is used that is not, or no longer, valid");
+  return nullptr;
+}
+
+inline void MemoryStore::release_if_unused(Inode& inode) {
+  if (inode.links == 0 && inode.references == 0) release(inode);
+}
 
 }  // namespace coldread::sim

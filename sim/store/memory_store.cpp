@@ -13,6 +13,7 @@ namespace {
 
 constexpr uint64_t kMaxOffset = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
 constexpr InodeNumber kFirstInode = 12;  // 11 is ext4's lost+found
+constexpr size_t kUsualInodes = 320;     // a volume's directories and a few more
 constexpr size_t kMaxXattrName = 255;
 constexpr size_t kMaxXattrValue = 65536;
 // Room for xattrs as ext4 with 256-byte inodes has it: one block and what is left in the inode.
@@ -51,18 +52,17 @@ MemoryStore::MemoryStore(StoreOptions options)
       reserved_blocks_(options.reserved_blocks),
       block_(options.block),
       on_misuse_(std::move(options.on_misuse)) {
+  inodes_.reserve(kUsualInodes);
+  touched_.reserve(kUsualInodes);
   inodes_.resize(kFirstInode);
-  inodes_[kRoot] = std::make_unique<Inode>(kRoot, FileType::directory, 0755, pool_);
+  inodes_[kRoot] = make_inode(kRoot, FileType::directory, 0755);
   inodes_[kRoot]->links = 2;
   inodes_[kRoot]->parent = kRoot;
 }
 
-MemoryStore::~MemoryStore() = default;
-
-MemoryStore::Inode* MemoryStore::find(InodeNumber number) {
-  if (number < inodes_.size() && inodes_[number] != nullptr) return inodes_[number].get();
-  misuse("an inode number is used that is not, or no longer, valid");
-  return nullptr;
+MemoryStore::~MemoryStore() {
+  for (Inode* inode : inodes_)
+    if (inode != nullptr) destroy(inode);
 }
 
 void MemoryStore::misuse(std::string_view text) const {
@@ -80,16 +80,23 @@ MemoryStore::Inode* MemoryStore::allocate(FileType type, uint32_t mode) {
   if (free_inodes_ == 0) return nullptr;
   if (type == FileType::directory && !pool_.take_blocks(1)) return nullptr;
   --free_inodes_;
-  inodes_.push_back(std::make_unique<Inode>(inodes_.size(), type, mode, pool_));
-  return inodes_.back().get();
+  inodes_.push_back(make_inode(inodes_.size(), type, mode));
+  return inodes_.back();
 }
 
-void MemoryStore::release_if_unused(Inode& inode) {
-  if (inode.links != 0 || inode.references != 0) return;
+MemoryStore::Inode* MemoryStore::make_inode(InodeNumber number, FileType type, uint32_t mode) {
+  return std::pmr::polymorphic_allocator<>(&memory_).new_object<Inode>(number, type, mode, pool_);
+}
+
+void MemoryStore::destroy(Inode* inode) {
+  std::pmr::polymorphic_allocator<>(&memory_).delete_object(inode);
+}
+
+void MemoryStore::release(Inode& inode) {
   if (inode.type == FileType::directory) pool_.give_blocks(1);
   ++free_inodes_;
   outcome_ -= inode.contribution;
-  inodes_[inode.number].reset();
+  destroy(std::exchange(inodes_[inode.number], nullptr));
 }
 
 void MemoryStore::get(InodeNumber inode) {
@@ -116,12 +123,13 @@ void MemoryStore::put(InodeNumber inode) {
 int MemoryStore::getattr(InodeNumber inode, FileAttributes* out) {
   const Inode* found = find(inode);
   if (found == nullptr) return -ESTALE;
+  const FileData& data = data_of(*found);
   out->type = found->type;
   out->mode = found->mode;
-  out->size = found->data.size();
+  out->size = data.size();
   if (found->type == FileType::directory) out->size = found->links == 0 ? 0 : kBlockSize;
   out->links = found->links;
-  out->sectors = found->data.allocated_blocks() * (kBlockSize / kSectorSize);
+  out->sectors = data.allocated_blocks() * (kBlockSize / kSectorSize);
   return 0;
 }
 
@@ -132,7 +140,7 @@ int MemoryStore::truncate(InodeNumber inode, uint64_t size) {
   if (read_only_) return -EROFS;
   if (size > kMaxFileSize) return -EFBIG;
   touch(*found);
-  found->data.truncate(size);
+  found->data->truncate(size);
   return 0;
 }
 
@@ -143,7 +151,7 @@ int MemoryStore::punch_hole(InodeNumber inode, uint64_t offset, uint64_t length)
   if (read_only_) return -EROFS;
   if (offset + length > kMaxFileSize) return -EFBIG;
   touch(*found);
-  found->data.punch_hole(offset, offset + length);
+  found->data->punch_hole(offset, offset + length);
   return 0;
 }
 
@@ -154,7 +162,7 @@ int MemoryStore::zero_range(InodeNumber inode, uint64_t offset, uint64_t length)
   if (read_only_) return -EROFS;
   if (offset + length > kMaxFileSize) return -EFBIG;
   touch(*found);
-  found->data.zero(offset, offset + length);
+  found->data->zero(offset, offset + length);
   return 0;
 }
 
@@ -189,7 +197,7 @@ int MemoryStore::setxattr(InodeNumber inode, std::string_view name,
   if (room > kXattrBlockRoom || room + others > kXattrBlockRoom + kXattrInodeRoom) return -ENOSPC;
 
   touch(*found);
-  found->xattrs.emplace(name, {}).assign(value.begin(), value.end());
+  found->xattrs.emplace(memory_, name, {}).assign(value.begin(), value.end());
   return 0;
 }
 
@@ -209,7 +217,7 @@ int MemoryStore::removexattr(InodeNumber inode, std::string_view name) {
 int64_t MemoryStore::seek(InodeNumber inode, uint64_t offset, Whence whence) {
   Inode* found = nullptr;
   if (const int error = find_regular(inode, &found); error < 0) return error;
-  return whence == Whence::data ? found->data.seek_data(offset) : found->data.seek_hole(offset);
+  return whence == Whence::data ? found->data->seek_data(offset) : found->data->seek_hole(offset);
 }
 
 // ext4 maps a read piece by piece and zeroes holes itself; only pieces that reach the disk must be
@@ -217,7 +225,7 @@ int64_t MemoryStore::seek(InodeNumber inode, uint64_t offset, Whence whence) {
 bool MemoryStore::read_is_aligned(const Inode& inode, uint64_t offset,
                                   std::span<const std::byte> data) const {
   if (is_aligned(offset, data)) return true;
-  const int64_t found = inode.data.seek_data(offset);
+  const int64_t found = inode.data->seek_data(offset);
   if (found < 0) return true;
   const uint64_t skipped = static_cast<uint64_t>(found) - offset;
   return skipped >= data.size() || is_aligned(offset + skipped, data.subspan(skipped));
@@ -227,10 +235,10 @@ ssize_t MemoryStore::read(InodeNumber inode, uint64_t offset, std::span<std::byt
   Inode* found = nullptr;
   if (const int error = find_regular(inode, &found); error < 0) return error;
   if (!has_range(offset, data.size())) return -EINVAL;
-  if (data.empty() || offset >= found->data.size()) return 0;
+  if (data.empty() || offset >= found->data->size()) return 0;
   if (offset + data.size() > kMaxFileSize) return -EINVAL;
   if (!read_is_aligned(*found, offset, data)) return -EINVAL;
-  return static_cast<ssize_t>(found->data.read(offset, data));
+  return static_cast<ssize_t>(found->data->read(offset, data));
 }
 
 ssize_t MemoryStore::write(InodeNumber inode, uint64_t offset, std::span<const std::byte> data) {
@@ -243,7 +251,7 @@ ssize_t MemoryStore::write(InodeNumber inode, uint64_t offset, std::span<const s
   data = data.first(std::min<uint64_t>(data.size(), kMaxFileSize - offset));
   if (!is_aligned(offset, data)) return -EINVAL;
   touch(*found);
-  if (!found->data.write(offset, data)) return -ENOSPC;
+  if (!found->data->write(offset, data)) return -ENOSPC;
   return static_cast<ssize_t>(data.size());
 }
 
@@ -255,7 +263,7 @@ int MemoryStore::write_buffered(InodeNumber inode, uint64_t offset,
   if (!has_range(offset, data.size())) return -EINVAL;
   if (offset + data.size() > kMaxFileSize) return -EFBIG;
   touch(*found);
-  return data.empty() || found->data.write(offset, data) ? 0 : -ENOSPC;
+  return data.empty() || found->data->write(offset, data) ? 0 : -ENOSPC;
 }
 
 void MemoryStore::fill_blocks(uint64_t left) {
@@ -299,7 +307,12 @@ bool MemoryStore::was_written(InodeNumber inode, uint64_t offset, uint64_t lengt
   if (found == nullptr) return false;
   if (found->type != FileType::regular || length == 0) return true;
   if (!has_range(offset, length) || offset + length > kMaxFileSize) return false;
-  return found->data.was_written(offset, length);
+  return found->data->was_written(offset, length);
+}
+
+// Others than regular files have none.
+const FileData& MemoryStore::data_of(const Inode& inode) const {
+  return inode.data != nullptr ? *inode.data : no_data_;
 }
 
 void MemoryStore::touch(Inode& inode) {
@@ -311,29 +324,31 @@ void MemoryStore::touch(Inode& inode) {
 
 uint64_t MemoryStore::contribution(const Inode& inode) const {
   if (inode.place == 0 || inode.links == 0) return 0;
+  const FileData& data = data_of(inode);
   OutcomeHash hash;
   hash.add(inode.place);
   hash.add(static_cast<uint64_t>(inode.type));
   hash.add(inode.mode);
-  hash.add(inode.data.size());
+  hash.add(data.size());
   hash.add(inode.entries.size());
   for (const auto& [name, value] : inode.xattrs) {
     hash.add(name);
     hash.add(value);
   }
-  for (const Extent& extent : inode.data.extents()) {
+  for (const Extent& extent : data.extents()) {
     hash.add(extent.from);
     hash.add(extent.to);
   }
   return hash.value();
 }
 
-uint64_t MemoryStore::likeness(const Inode& inode) {
+uint64_t MemoryStore::likeness(const Inode& inode) const {
+  const FileData& data = data_of(inode);
   OutcomeHash hash;
   hash.add(inode.number);
   hash.add(inode.mode);
   hash.add(inode.links);
-  hash.add(inode.data.size());
+  hash.add(data.size());
   for (const auto& [name, value] : inode.xattrs) {
     hash.add(name);
     hash.add(value);
@@ -343,10 +358,10 @@ uint64_t MemoryStore::likeness(const Inode& inode) {
     hash.add(entry);
   }
   std::vector<std::byte> bytes(kBlockSize);
-  for (const Extent& extent : inode.data.extents()) {
+  for (const Extent& extent : data.extents()) {
     hash.add(extent.from);
     for (uint64_t at = extent.from; at < extent.to; at += bytes.size())
-      hash.add(std::span(bytes).first(inode.data.read(at, bytes)));
+      hash.add(std::span(bytes).first(data.read(at, bytes)));
   }
   return hash.value();
 }
@@ -367,7 +382,7 @@ uint64_t MemoryStore::state() {
 
 uint64_t MemoryStore::outcome() {
   for (const InodeNumber number : touched_) {
-    Inode* const inode = inodes_[number].get();
+    Inode* const inode = inodes_[number];
     if (inode == nullptr) continue;
     outcome_ -= inode->contribution;
     inode->contribution = contribution(*inode);

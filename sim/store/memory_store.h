@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "kernelmodel/ports/backing_store.h"
+#include "sim/scheduler/run_memory.h"
 #include "sim/store/block_pool.h"
 #include "sim/store/file_data.h"
 
@@ -180,7 +181,10 @@ class MemoryStore final : public BackingStore {
   int find_directory(InodeNumber number, std::string_view name, Inode** out);
   void misuse(std::string_view text) const;
   Inode* allocate(FileType type, uint32_t mode);
+  Inode* make_inode(InodeNumber number, FileType type, uint32_t mode);
+  void destroy(Inode* inode);
   void release_if_unused(Inode& inode);
+  void release(Inode& inode);
   void insert(Inode& dir, std::string_view name, Inode& inode);
   void remove(Inode& dir, std::string_view name);
   bool is_below(const Inode* inode, const Inode& ancestor);
@@ -192,9 +196,11 @@ class MemoryStore final : public BackingStore {
   void take(Inode& inode);  // a reference
   void touch(Inode& inode);
   uint64_t contribution(const Inode& inode) const;
-  static uint64_t likeness(const Inode& inode);
+  uint64_t likeness(const Inode& inode) const;
+  const FileData& data_of(const Inode& inode) const;
 
   BlockPool pool_;
+  const FileData no_data_{pool_};
   bool read_only_;
   uint64_t total_inodes_;
   uint64_t free_inodes_;
@@ -203,10 +209,11 @@ class MemoryStore final : public BackingStore {
   uint64_t filled_blocks_ = 0;  // what fills took
   uint64_t filled_files_ = 0;
   std::function<void(std::string_view)> on_misuse_;
-  std::vector<std::unique_ptr<Inode>> inodes_;  // by number; numbers are never used twice
-  uint64_t references_ = 0;                     // of all inodes
-  uint64_t outcome_ = 0;                        // the sum of what the inodes add, but for
-  std::vector<InodeNumber> touched_;            // these, which changed
+  RunMemory memory_;
+  std::vector<Inode*> inodes_;        // by number; numbers are never used twice
+  uint64_t references_ = 0;           // of all inodes
+  uint64_t outcome_ = 0;              // the sum of what the inodes add, but for
+  std::vector<InodeNumber> touched_;  // these, which changed
 };
 
 }  // namespace coldread::sim

@@ -40,7 +40,7 @@ int MemoryStore::find_directory(InodeNumber number, std::string_view name, Inode
 }
 
 void MemoryStore::insert(Inode& dir, std::string_view name, Inode& inode) {
-  dir.entries.emplace(name, inode.number);
+  dir.entries.emplace(memory_, name, inode.number);
   OutcomeHash place;
   place.add(dir.place);
   place.add(name);
@@ -79,7 +79,7 @@ int MemoryStore::path_lookup(std::string_view path, InodeNumber cwd, InodeNumber
       if (entry == at->entries.end()) return -ENOENT;
       next = entry->second;
     }
-    at = inodes_[next].get();
+    at = inodes_[next];
     if (at == nullptr) return -ENOENT;
   }
   take(*at);
@@ -160,7 +160,7 @@ int MemoryStore::unlink(InodeNumber dir, std::string_view name) {
 // Whether `inode` is `ancestor` or lies somewhere below it.
 bool MemoryStore::is_below(const Inode* inode, const Inode& ancestor) {
   while (inode != nullptr && inode != &ancestor && inode->number != kRoot)
-    inode = inodes_[inode->parent].get();
+    inode = inodes_[inode->parent];
   return inode == &ancestor;
 }
 
@@ -244,7 +244,7 @@ MemoryStore::Parent MemoryStore::make_parent(std::string_view path) {
     if (check_name(parent.name) < 0) return {};
     const auto entry = parent.dir->entries.find(parent.name);
     if (entry != parent.dir->entries.end()) {
-      parent.dir = inodes_[entry->second].get();
+      parent.dir = inodes_[entry->second];
     } else {
       Inode* made = allocate(FileType::directory, 0755);
       if (made == nullptr) return {};
@@ -285,7 +285,7 @@ InodeNumber MemoryStore::make_file(std::string_view path, std::span<const std::b
   if (bytes.size() > kMaxFileSize) return 0;
   Inode* made = make(path, FileType::regular, mode);
   if (made == nullptr) return 0;
-  if (!made->data.write(0, bytes)) {
+  if (!made->data->write(0, bytes)) {
     const Parent parent = make_parent(path);
     remove(*parent.dir, parent.name);
     made->links = 0;
@@ -293,12 +293,12 @@ InodeNumber MemoryStore::make_file(std::string_view path, std::span<const std::b
     return 0;
   }
   for (const Extent& hole : holes)
-    if (hole.from < hole.to) made->data.punch_hole(hole.from, hole.to);
+    if (hole.from < hole.to) made->data->punch_hole(hole.from, hole.to);
   return made->number;
 }
 
 void MemoryStore::make_foreign_directory(std::string_view name) {
-  inodes_[kForeign] = std::make_unique<Inode>(kForeign, FileType::directory, 0555, pool_);
+  inodes_[kForeign] = make_inode(kForeign, FileType::directory, 0555);
   inodes_[kForeign]->links = 2;
   insert(*inodes_[kRoot], name, *inodes_[kForeign]);
 }
@@ -315,7 +315,7 @@ MemoryStore::Entry MemoryStore::describe(InodeNumber number) {
   entry.xattrs = Xattrs(inode->xattrs.begin(), inode->xattrs.end());
   FileAttributes attributes;
   if (getattr(number, &attributes) == 0) entry.size = attributes.size;
-  if (inode->type == FileType::regular) entry.extents = inode->data.extents();
+  if (inode->type == FileType::regular) entry.extents = inode->data->extents();
   entry.entries = inode->entries.size();
   return entry;
 }
