@@ -15,7 +15,9 @@ KernelLog::KernelLog(Scheduler& scheduler, OnPrintk on_printk)
     : scheduler_(scheduler),
       on_printk_(std::move(on_printk)),
       arrived_(scheduler, "trace_pipe", "trace"),
-      said_(scheduler, "dev/kmsg", "trace") {}
+      said_(scheduler, "dev/kmsg", "trace") {
+  level_ = Level::notice;
+}
 
 void KernelLog::observe(std::function<void(std::string_view line)> observer) {
   observer_ = std::move(observer);

@@ -46,6 +46,7 @@ bool has_memory_for(Kernel& kernel, Allocation what) {
 }
 
 void pr_err(Kernel& kernel, const char* format, ...) {
+  if (!kernel.log.takes(Log::Level::error)) return;
   char buffer[kLineBytes];
   va_list arguments;
   va_start(arguments, format);
@@ -54,6 +55,7 @@ void pr_err(Kernel& kernel, const char* format, ...) {
 }
 
 void pr_notice(Kernel& kernel, const char* format, ...) {
+  if (!kernel.log.takes(Log::Level::notice)) return;
   char buffer[kLineBytes];
   va_list arguments;
   va_start(arguments, format);

@@ -18,6 +18,7 @@ std::string ftrace_line(const Scheduler& scheduler, std::string_view event,
 EventLog::EventLog(const Scheduler& scheduler, bool enabled, size_t history, OnLine on_line)
     : scheduler_(scheduler), history_(history), on_line_(std::move(on_line)) {
   enabled_ = enabled;
+  level_ = enabled ? Level::error : Level::none;
 }
 
 void EventLog::add_line(std::string line) {
@@ -34,7 +35,7 @@ void EventLog::emit(std::string_view event, std::string_view fields) {
 }
 
 void EventLog::printk(std::string_view line) {
-  if (enabled_) emit("console", line);
+  emit("console", line);
 }
 
 void EventLog::note(ReportKind kind, std::string_view text) {

@@ -46,6 +46,7 @@ TEST_F(KernelLogTest, LinesAreFtracesAndTakenWhole) {
 
 TEST_F(KernelLogTest, TheLogHasNoticesToo) {
   log_.follow();
+  EXPECT_TRUE(log_.takes(Log::Level::notice));
   log_.notice("loaded");
   EXPECT_TRUE(log_.empty());
   EXPECT_EQ(printed_, "");
