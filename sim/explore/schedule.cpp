@@ -52,17 +52,25 @@ Result<Schedule> parse_schedule(std::string_view text) {
   return schedule;
 }
 
-size_t DecidingStrategy::ask(const Task* current, const void* object, const RunQueue& runnable) {
-  const size_t usual = ordinary(current, runnable);
-  if (!active_) return usual;
+// Most runs are only looked at for how they end.
+inline size_t DecidingStrategy::ask(const Task* current, const void* object,
+                                    const RunQueue& runnable) {
+  if (!active_) return ordinary(current, runnable);
   if (decisions_ >= kFairFrom) [[unlikely]]
     return 0;
   const size_t choice = decide(current, object, runnable);
-  if (choice != usual && keeps_schedule_) schedule_[decisions_] = static_cast<uint32_t>(choice);
-  if (watch_ != nullptr)
-    watch_->decided(current, object, choice == runnable.size() ? *current : runnable[choice]);
+  if (keeps_schedule_ || watch_ != nullptr) [[unlikely]]
+    note(current, object, runnable, choice);
   decisions_++;
   return choice;
+}
+
+void DecidingStrategy::note(const Task* current, const void* object, const RunQueue& runnable,
+                            size_t choice) {
+  if (choice != ordinary(current, runnable) && keeps_schedule_)
+    schedule_[decisions_] = static_cast<uint32_t>(choice);
+  if (watch_ != nullptr)
+    watch_->decided(current, object, choice == runnable.size() ? *current : runnable[choice]);
 }
 
 void DecidingStrategy::alone(const Task* current, const void* object, const RunQueue& runnable) {

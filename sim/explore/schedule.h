@@ -68,6 +68,7 @@ class DecidingStrategy : public SchedulingStrategy {
 
  private:
   size_t ask(const Task* current, const void* object, const RunQueue& runnable);
+  void note(const Task* current, const void* object, const RunQueue& runnable, size_t choice);
 
   bool active_ = false;
   bool keeps_schedule_ = false;

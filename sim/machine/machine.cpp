@@ -95,7 +95,8 @@ Machine::Machine(const scenario::Scenario& scenario, const Profile& profile,
     : scenario_(scenario),
       options_(options),
       strategy_(make_strategy(options)),
-      scheduler_(strategy(), scheduler_options(options)),
+      scheduler_(options.scheduling != nullptr ? *options.scheduling : *strategy_,
+                 scheduler_options(options)),
       store_(store_options(scenario, scheduler_)),
       freezable_store_(scheduler_, store_),
       faulty_store_(freezable_store_),
@@ -201,7 +202,7 @@ void Machine::play_setup() {
 }
 
 RunResult Machine::play_rest() {
-  if (scenario_.setup_turns == 0) strategy().setup_done();
+  if (scenario_.setup_turns == 0) scheduler_.setup_done();
   if (end_.kind == RunEnd::Kind::paused) end_ = scheduler_.run();
   if (end_.kind == RunEnd::Kind::finished) {
     scheduler_.spawn("power-off", false, power_off, this);

@@ -81,9 +81,6 @@ class Machine {
     std::unique_ptr<WaitQueue> queue;
   };
 
-  SchedulingStrategy& strategy() const {
-    return options_.scheduling != nullptr ? *options_.scheduling : *strategy_;
-  }
   static void play_task(void* played_task);
   static void power_off(void* machine);
   BackingStore& kernel_store();

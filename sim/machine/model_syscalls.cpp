@@ -122,7 +122,7 @@ int64_t ModelSyscalls::poll_until_quiet(int fd, uint32_t events) {
 
 int64_t ModelSyscalls::choose(int64_t count) {
   if (!machine_.options_.daemon_choices) return 0;
-  return static_cast<int64_t>(machine_.strategy().choose(static_cast<size_t>(count)));
+  return static_cast<int64_t>(machine_.scheduler_.choose(static_cast<size_t>(count)));
 }
 
 void ModelSyscalls::crash() {
@@ -208,7 +208,7 @@ void ModelSyscalls::end_setup_turn(int turn) {
   machine_.setup_turn_ = turn + 1;
   if (machine_.setup_turn_ == machine_.scenario_.setup_turns) {
     if (machine_.pauses_) machine_.scheduler_.pause();
-    machine_.strategy().setup_done();
+    machine_.scheduler_.setup_done();
   }
   machine_.setup_wait_.wake_up_all();
 }

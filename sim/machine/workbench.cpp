@@ -6,32 +6,6 @@
 
 namespace coldread::sim {
 
-void Workbench::Switch::setup_done() {
-  const RunArena::Outside outside;
-  if (chosen != nullptr) chosen->setup_done();
-}
-
-size_t Workbench::Switch::next(const RunQueue& runnable) {
-  const RunArena::Outside outside;
-  return chosen != nullptr ? chosen->next(runnable) : 0;
-}
-
-size_t Workbench::Switch::preempt(const Task& current, const void* object,
-                                  const RunQueue& runnable) {
-  const RunArena::Outside outside;
-  return chosen != nullptr ? chosen->preempt(current, object, runnable) : kStay;
-}
-
-void Workbench::Switch::alone(const Task* current, const void* object, const RunQueue& runnable) {
-  const RunArena::Outside outside;
-  if (chosen != nullptr) chosen->alone(current, object, runnable);
-}
-
-size_t Workbench::Switch::choose(size_t count) {
-  const RunArena::Outside outside;
-  return chosen != nullptr ? chosen->choose(count) : 0;
-}
-
 Workbench::Workbench(const scenario::Scenario& scenario, const Profile& profile,
                      const RunOptions& options)
     : scenario_(scenario), profile_(profile), options_(options) {
@@ -40,7 +14,7 @@ Workbench::Workbench(const scenario::Scenario& scenario, const Profile& profile,
   options_.on_trace = nullptr;
   options_.on_record = nullptr;
   options_.stacks = &stacks_;
-  options_.scheduling = &switch_;
+  options_.scheduling = &playing_setup_;
   if (!arena_.usable()) return;
   // Statics that are made on first use are made now, and not in the arena.
   Machine(scenario_, profile_, options_).run();
@@ -72,20 +46,20 @@ void Workbench::set_up() {
 }
 
 RunResult Workbench::run(SchedulingStrategy& strategy) {
-  switch_.chosen = &strategy;
   RunResult result;
   if (machine_ != nullptr) {
     set_up();
+    machine_->scheduler().use(strategy);
     playing_ = machine_;
     const RunArena::Inside inside(arena_);
     result = machine_->play_rest();
   } else {
     Machine fresh(scenario_, profile_, options_);
+    fresh.scheduler().use(strategy);
     playing_ = &fresh;
     result = fresh.run();
   }
   playing_ = nullptr;
-  switch_.chosen = nullptr;
   return result;
 }
 

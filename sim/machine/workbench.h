@@ -41,17 +41,12 @@ class Workbench {
   size_t saved_bytes() const { return arena_.saved_bytes(); }
 
  private:
-  // The strategy of the run under way, at one place for all runs. Its memory is not the run's.
-  class Switch final : public SchedulingStrategy {
+  // First in, first out, until a run's own strategy takes its place.
+  class Setup final : public SchedulingStrategy {
    public:
     bool preemptive() const override { return true; }
-    void setup_done() override;
-    size_t next(const RunQueue& runnable) override;
-    size_t preempt(const Task& current, const void* object, const RunQueue& runnable) override;
-    void alone(const Task* current, const void* object, const RunQueue& runnable) override;
-    size_t choose(size_t count) override;
-
-    SchedulingStrategy* chosen = nullptr;  // null: first in, first out
+    size_t next(const RunQueue&) override { return 0; }
+    size_t preempt(const Task&, const void*, const RunQueue&) override { return kStay; }
   };
   struct SavedFrames {
     std::span<std::byte> frames;
@@ -62,7 +57,7 @@ class Workbench {
   const Profile profile_;
   RunOptions options_;
   StackPool stacks_;
-  Switch switch_;
+  Setup playing_setup_;
   RunArena arena_;
   Machine* machine_ = nullptr;  // in the arena
   Machine* playing_ = nullptr;

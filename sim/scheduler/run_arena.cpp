@@ -53,8 +53,6 @@ std::atomic<size_t> region_bytes{0};  // 0: there is none
 std::mutex region_lock;
 bool taken[kArenas];
 
-thread_local Control* inside = nullptr;
-
 // In the region; more than its size: not in it.
 uintptr_t offset_of(const void* block) {
   return reinterpret_cast<uintptr_t>(block) -
@@ -84,7 +82,8 @@ size_t bytes_of(unsigned list) {
 }
 
 // AddressSanitizer has operators of its own, and no use for these two.
-[[maybe_unused]] void* allocate(Control& control, size_t bytes, size_t alignment) {
+[[maybe_unused]] void* allocate(size_t bytes, size_t alignment) {
+  Control& control = *static_cast<Control*>(run_arena::inside);
   const size_t whole = bytes + sizeof(Header) + (alignment > kUnit ? alignment : 0);
   const unsigned list = list_of(whole);
   if (whole < bytes || list >= kLists) return nullptr;
@@ -171,20 +170,6 @@ size_t RunArena::place_of(const void* object) {
   return offset_of(object) % kArenaBytes;
 }
 
-RunArena::Inside::Inside(RunArena& arena) : before_(inside) {
-  inside = static_cast<Control*>(arena.control_);
-}
-RunArena::Inside::~Inside() {
-  inside = static_cast<Control*>(before_);
-}
-
-RunArena::Outside::Outside() : before_(inside) {
-  inside = nullptr;
-}
-RunArena::Outside::~Outside() {
-  inside = static_cast<Control*>(before_);
-}
-
 }  // namespace coldread::sim
 
 #if !COLDREAD_ASAN
@@ -192,8 +177,8 @@ RunArena::Outside::~Outside() {
 // The other forms of new and delete end up in these four.
 void* operator new(size_t bytes) {
   using namespace coldread::sim;
-  void* block =
-      inside != nullptr ? allocate(*inside, bytes, kUnit) : std::malloc(std::max(bytes, size_t{1}));
+  void* block = run_arena::inside != nullptr ? allocate(bytes, kUnit)
+                                             : std::malloc(std::max(bytes, size_t{1}));
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
@@ -202,8 +187,8 @@ void* operator new(size_t bytes, std::align_val_t align) {
   using namespace coldread::sim;
   const size_t alignment = std::max(static_cast<size_t>(align), sizeof(void*));
   void* block = nullptr;
-  if (inside != nullptr)
-    block = allocate(*inside, bytes, alignment);
+  if (run_arena::inside != nullptr)
+    block = allocate(bytes, alignment);
   else if (posix_memalign(&block, alignment, std::max(bytes, size_t{1})) != 0)
     block = nullptr;
   if (block == nullptr) throw std::bad_alloc();

@@ -15,8 +15,14 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 namespace coldread::sim {
+
+namespace run_arena {
+// The control block of the arena this thread allocates in; null: none. For Inside and Outside.
+inline constinit thread_local void* inside = nullptr;
+}  // namespace run_arena
 
 class RunArena {
  public:
@@ -39,8 +45,8 @@ class RunArena {
   // While one of these lives, this thread allocates inside the arena / outside of any.
   class Inside {
    public:
-    explicit Inside(RunArena& arena);
-    ~Inside();
+    explicit Inside(RunArena& arena) : before_(std::exchange(run_arena::inside, arena.control_)) {}
+    ~Inside() { run_arena::inside = before_; }
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
 
@@ -49,8 +55,8 @@ class RunArena {
   };
   class Outside {
    public:
-    Outside();
-    ~Outside();
+    Outside() : before_(std::exchange(run_arena::inside, nullptr)) {}
+    ~Outside() { run_arena::inside = before_; }
     Outside(const Outside&) = delete;
     Outside& operator=(const Outside&) = delete;
 

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "sim/scheduler/run_arena.h"
+
 namespace coldread::sim {
 
 struct FiberScheduler::Record : Task {
@@ -23,7 +25,7 @@ struct FiberScheduler::Record : Task {
 };
 
 FiberScheduler::FiberScheduler(SchedulingStrategy& strategy, const Options& options)
-    : strategy_(strategy),
+    : strategy_(&strategy),
       stacks_(options.stacks != nullptr ? *options.stacks : own_stacks_),
       max_steps_(options.max_steps),
       clock_(options.clock),
@@ -34,8 +36,16 @@ FiberScheduler::FiberScheduler(SchedulingStrategy& strategy, const Options& opti
       timers_(&memory_),
       quiet_waiters_{std::pmr::vector<Record*>(&memory_), std::pmr::vector<Record*>(&memory_)} {
   static_assert(std::is_trivially_destructible_v<Record>, "records are freed with the arena");
-  // Where neither asks nor counts anybody, preemption points cost next to nothing.
-  preemptive_ = asks_ || max_steps_ != UINT64_MAX;
+}
+
+void FiberScheduler::setup_done() {
+  const RunArena::Outside outside;
+  strategy_->setup_done();
+}
+
+size_t FiberScheduler::choose(size_t count) {
+  const RunArena::Outside outside;
+  return strategy_->choose(count);
 }
 
 // --- tasks --------------------------------------------------------------------------------------
@@ -57,8 +67,16 @@ Task& FiberScheduler::spawn(std::string_view name, bool kthread, Entry entry, vo
   (last_ != nullptr ? last_->following : first_) = &record;
   last_ = &record;
   ++busy_;
-  runnable_.push_back(record);
+  enqueue(record);
   return record;
+}
+
+// Somebody else can run from now on: the next preemption point matters.
+void FiberScheduler::enqueue(Record& record) {
+  runnable_.push_back(record);
+  if (!asks_) return;
+  undecided_ -= free_points_;
+  free_points_ = 0;
 }
 
 void FiberScheduler::wake(Task& task) {
@@ -75,7 +93,7 @@ void FiberScheduler::kill(Task& task) {
 void FiberScheduler::make_runnable(Record& record) {
   if (record.waiting.idle) ++busy_;
   record.state = TaskState::runnable;
-  runnable_.push_back(record);
+  enqueue(record);
 }
 
 // --- waiting ------------------------------------------------------------------------------------
@@ -152,22 +170,41 @@ void FiberScheduler::wait_quiet(const WaitReason& reason, Quiet quiet) {
 void FiberScheduler::yield() {
   Record& record = self();
   record.state = TaskState::runnable;
-  runnable_.push_back(record);
+  enqueue(record);
   suspend(record);
 }
 
-// Most points are reached by a task that is alone: those only count.
 void FiberScheduler::preempt(const void* object) {
   if (current_ == nullptr) return;
-  if (asks_ && !runnable_.empty()) return offer_preemption(object);
-  undecided_ += tells_alone_ ? kUndecidedPoints : 1;  // who is told keeps a note of each
+  if (asks_ && !runnable_.empty())
+    offer_preemption(object);
+  else
+    pass_point(object);
+}
+
+// Most points are reached by a task that is alone. Those only count, and of kUndecidedPoints all
+// but one pass without a call.
+void FiberScheduler::pass_point(const void* object) {
+  if (tells_alone_) {
+    undecided_ += kUndecidedPoints;  // who is told keeps a note of each
+    check_limit();
+    const RunArena::Outside outside;
+    strategy_->alone(current_, object, runnable_);
+    return;
+  }
+  undecided_++;
   if (undecided_ % kUndecidedPoints == 0) check_limit();
-  if (tells_alone_) strategy_.alone(current_, object, runnable_);
+  free_points_ = kUndecidedPoints - 1 - undecided_ % kUndecidedPoints;
+  undecided_ += free_points_;
 }
 
 void FiberScheduler::offer_preemption(const void* object) {
   count_step();
-  const size_t choice = strategy_.preempt(*current_, object, runnable_);
+  size_t choice = 0;
+  {
+    const RunArena::Outside outside;
+    choice = strategy_->preempt(*current_, object, runnable_);
+  }
   if (choice == SchedulingStrategy::kStay) return;
   Record& record = self();
   if (watch_ != nullptr) watch_->stops(record);
@@ -180,15 +217,19 @@ void FiberScheduler::offer_preemption(const void* object) {
 
 // --- switching ----------------------------------------------------------------------------------
 
-void FiberScheduler::count_step() {
+inline void FiberScheduler::count_step() {
   steps_++;
   check_limit();
 }
 
 // A task that never lets go of the CPU would go on for ever, too.
-void FiberScheduler::check_limit() {
+inline void FiberScheduler::check_limit() {
   if (steps_ + undecided_ / kUndecidedPoints > max_steps_) [[unlikely]]
-    broken(ReportKind::hang, "the run goes on and on without coming to an end");
+    report_livelock();
+}
+
+void FiberScheduler::report_livelock() {
+  broken(ReportKind::hang, "the run goes on and on without coming to an end");
 }
 
 void FiberScheduler::check_canary(Record& record) {
@@ -214,10 +255,15 @@ FiberScheduler::Record& FiberScheduler::pick() {
   count_step();
   fetch_ahead();
   const bool alone = runnable_.size() == 1;
-  if (alone && tells_alone_) strategy_.alone(nullptr, nullptr, runnable_);
-  Record& next = static_cast<Record&>(alone ? runnable_.pop_front()
-                                            : runnable_.take(strategy_.next(runnable_)));
-  return next;
+  size_t choice = 0;
+  if (!alone || tells_alone_) {
+    const RunArena::Outside outside;
+    if (alone)
+      strategy_->alone(nullptr, nullptr, runnable_);
+    else
+      choice = strategy_->next(runnable_);
+  }
+  return static_cast<Record&>(alone ? runnable_.pop_front() : runnable_.take(choice));
 }
 
 // The current task stops here until it is picked again.

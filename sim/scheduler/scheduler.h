@@ -84,10 +84,17 @@ class FiberScheduler final : public Scheduler {
     bool tells_alone = false;      // the strategy is told of steps that nobody can come between
   };
 
-  // `strategy` outlives the scheduler.
+  // `strategy` outlives the scheduler. Its memory is not the run's: it is called outside of any
+  // RunArena.
   explicit FiberScheduler(SchedulingStrategy& strategy) : FiberScheduler(strategy, Options()) {}
   FiberScheduler(SchedulingStrategy& strategy, const Options& options);
   ~FiberScheduler() { drop(); }
+
+  // This one decides from now on. It wants to be asked at preemption points if the one before did.
+  void use(SchedulingStrategy& strategy) { strategy_ = &strategy; }
+  // Passed on to the strategy.
+  void setup_done();
+  size_t choose(size_t count);
 
   // Runs until every task that is not idle has finished, nothing can go on, or a report. Not to be
   // called from a task or timer. After `finished` or `hang` more may be spawned, woken or killed
@@ -123,9 +130,9 @@ class FiberScheduler final : public Scheduler {
   // What fn() reads is no preemption point: for those who look at a run from outside.
   template <typename Fn>
   void look(Fn fn) {
-    const bool before = std::exchange(preemptive_, false);
+    const uint32_t before = std::exchange(free_points_, UINT32_MAX);
     fn();
-    preemptive_ = before;
+    free_points_ = before;
   }
 
   // Lets every other runnable task go first, as far as the strategy likes.
@@ -152,7 +159,9 @@ class FiberScheduler final : public Scheduler {
   struct Record;
 
   void preempt(const void* object) override;
+  void pass_point(const void* object);
   void offer_preemption(const void* object);
+  void enqueue(Record& record);
 
   const Task* first_task() const;
   const Task* following_task(const Task& task) const;
@@ -170,6 +179,7 @@ class FiberScheduler final : public Scheduler {
 
   void count_step();
   void check_limit();
+  [[noreturn]] void report_livelock();
   void fetch_ahead() const;
   Record& pick();
   void suspend(Record& record);
@@ -184,7 +194,7 @@ class FiberScheduler final : public Scheduler {
   void describe_waiting();
 
   RunMemory memory_;
-  SchedulingStrategy& strategy_;
+  SchedulingStrategy* strategy_;
   StackPool own_stacks_;
   StackPool& stacks_;
   const uint64_t max_steps_;
@@ -211,7 +221,8 @@ class FiberScheduler final : public Scheduler {
   bool inside_run_ = false;
   bool is_broken_ = false;
   RunEnd end_;
-  uint64_t undecided_ = 0;  // preemption points at which nothing was to be decided
+  uint64_t undecided_ = 0;  // preemption points at which nothing was to be decided, with those that
+                            // may still pass freely
 };
 
 }  // namespace coldread::sim

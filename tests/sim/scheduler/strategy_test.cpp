@@ -127,6 +127,71 @@ TEST(StrategySeam, IsAskedWithTheObject) {
   EXPECT_EQ(watcher.log, "next:abc at:c!a next:ab at:b!a ");
 }
 
+// Counts how often it is asked at preemption points.
+class Counter final : public SchedulingStrategy {
+ public:
+  bool preemptive() const override { return true; }
+  size_t next(const RunQueue&) override { return 0; }
+  size_t preempt(const Task&, const void*, const RunQueue&) override {
+    asked++;
+    return kStay;
+  }
+  int asked = 0;
+};
+
+// However many points it passed alone before.
+TEST(StrategySeam, IsAskedFromWhenSomebodyElseCanRun) {
+  for (const int alone : {0, 1, 63, 64, 65, 100}) {
+    Counter counter;
+    Tasks tasks(counter);
+    Task& sleeper = tasks.spawn("sleeper", [&] { tasks.scheduler.block(kWait); });
+    tasks.spawn("runner", [&] {
+      for (int i = 0; i < alone; i++) tasks.scheduler.preemption_point(&tasks);
+      EXPECT_EQ(counter.asked, 0) << alone;
+      tasks.scheduler.wake(sleeper);
+      for (int i = 1; i <= 3; i++) {
+        tasks.scheduler.preemption_point(&tasks);
+        EXPECT_EQ(counter.asked, i) << alone;
+      }
+    });
+    tasks.scheduler.run();
+  }
+}
+
+// Points that were to pass freely and did not are not held against a task that is woken often.
+TEST(StrategySeam, OnlyPointsThatWerePassedCount) {
+  Counter counter;
+  FiberScheduler::Options options;
+  options.max_steps = 1000;
+  Tasks tasks(counter, options);
+  Task& sleeper = tasks.spawn("sleeper", [&] {
+    for (int i = 0; i < 400; i++) tasks.scheduler.block(kWait);
+  });
+  tasks.spawn("runner", [&] {
+    for (int i = 0; i < 400; i++) {
+      tasks.scheduler.preemption_point(&tasks);
+      tasks.scheduler.wake(sleeper);
+      tasks.scheduler.yield();
+    }
+  });
+  EXPECT_EQ(tasks.scheduler.run().kind, RunEnd::Kind::finished);
+}
+
+TEST(StrategySeam, AnotherMayTakeOver) {
+  Counter first;
+  Counter second;
+  Tasks tasks(first);
+  tasks.spawn("a", [&] {
+    tasks.scheduler.preemption_point(&tasks);
+    tasks.scheduler.use(second);
+    tasks.scheduler.preemption_point(&tasks);
+  });
+  tasks.spawn("b", [] {});
+  tasks.scheduler.run();
+  EXPECT_EQ(first.asked, 1);
+  EXPECT_EQ(second.asked, 1);
+}
+
 TEST(RunQueueTest, AgreesWithADeque) {
   RandomStrategy random(7);
   std::pmr::monotonic_buffer_resource memory;
