@@ -1,5 +1,7 @@
 #include "sim/cli/bugs.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -28,6 +30,8 @@ std::vector<Bug> read_bugs() {
     bug.taken_out_of = entry.value("taken_out_of", std::string(kDefaultProfile));
     bug.scenario = "bugs/" + bug.id + ".json";
     bug.fix = find_change(bug.id);
+    if (entry.contains("mended_by"))
+      bug.mending = find_change(entry.at("mended_by").get<std::string>());
   }
   return bugs;
 }
@@ -77,12 +81,20 @@ Profile profile_with(const Bug& bug) {
   return *find_profile(bug.profiles.back());
 }
 
-const Profile* profile_without(const Bug& bug) {
-  if (bug.profiles.empty()) return find_profile(bug.taken_out_of);
-  if (!has_bug(bug, kDefaultProfile)) return find_profile(kDefaultProfile);
-  const Profile* newest = nullptr;
+std::optional<SoundProfile> profile_without(const Bug& bug) {
+  const auto named = [](std::string_view name) {
+    return SoundProfile{*find_profile(name), std::string(name)};
+  };
+  if (bug.profiles.empty()) return named(bug.taken_out_of);
+  if (!has_bug(bug, kDefaultProfile)) return named(kDefaultProfile);
+  // Before a release that has it another bug may show in the same scenario.
+  if (bug.mending != nullptr) {
+    return SoundProfile{find_profile(kDefaultProfile)->with(bug.mending->change),
+                        fmt::format("{} --with {}", kDefaultProfile, bug.mending->name)};
+  }
+  std::optional<SoundProfile> newest;
   for (const Profile& profile : profiles()) {
-    if (profile.name != "rfc-v8" && !has_bug(bug, profile.name)) newest = &profile;
+    if (profile.name != "rfc-v8" && !has_bug(bug, profile.name)) newest = named(profile.name);
   }
   return newest;
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,16 +31,24 @@ struct Bug {
   std::string taken_out_of;
   std::string scenario;             // below the directory of scenarios
   const ChangeInfo* fix = nullptr;  // null: unfixed
+  // Unfixed: the one of own_changes() that would mend it; null: nobody has written one.
+  const ChangeInfo* mending = nullptr;
 };
 
 // In the order in which they were fixed; the unfixed ones last.
 const std::vector<Bug>& all_bugs();
 const Bug* find_bug(std::string_view id);  // null: no such bug
 
-// The newest profile that has it, or is made to have it; and the default one or the newest one that
-// has it not (null: all do).
+// A profile, and how it is asked for: "6.12.117 --with withdraw-volume-once".
+struct SoundProfile {
+  Profile profile;
+  std::string name;
+};
+
+// The newest profile that has it, or is made to have it; and the default one that has it not, or is
+// made not to have it, or else the newest one that has it not (nothing: all do).
 Profile profile_with(const Bug& bug);
-const Profile* profile_without(const Bug& bug);
+std::optional<SoundProfile> profile_without(const Bug& bug);
 
 // random, pct or pos; anything else: random.
 sim::Search search_named(const std::string& name);

@@ -86,26 +86,26 @@ struct Found {
 
 Found look_for(const BugsRequest& request, const Bug& bug, const scenario::Scenario& scenario) {
   const Profile with = profile_with(bug);
-  const Profile* without = profile_without(bug);
-  const std::string_view sound = without == nullptr ? "" : without->name;
+  const std::optional<SoundProfile> without = profile_without(bug);
+  const std::string_view sound = without ? without->profile.name : "";
   Found found;
   HuntOptions options{bug.search, request.schedules, request.seed, &catch_interrupts()};
   if (!request.strategy.empty()) options.search = search_named(request.strategy);
   found.hunt = hunt(bug, scenario, with, sound, options);
-  if (without != nullptr) {
+  if (without) {
     options.limit = std::max(found.hunt.schedules, kSilentSchedules);
-    found.silent = silent(bug, scenario, *without, options);
+    found.silent = silent(bug, scenario, without->profile, options);
   }
   return found;
 }
 
 Json run_json(const Bug& bug, const Found& found) {
-  const Profile* without = profile_without(bug);
+  const std::optional<SoundProfile> without = profile_without(bug);
   return {{"id", bug.id},
           {"profile", profile_with(bug).name},
           {"found", found.hunt.found},
-          {"silent_in", without == nullptr ? "" : without->name},
-          {"silent", found.silent},
+          {"silent_in", without ? without->name : ""},
+          {"silent", without ? Json(found.silent) : Json()},
           {"strategy", found.hunt.strategy},
           {"schedules", found.hunt.schedules},
           {"seconds", found.hunt.seconds},

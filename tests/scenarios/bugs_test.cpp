@@ -22,9 +22,14 @@ TEST_P(Bugs, IsFoundWhereItIsAndNowhereElse) {
   const Bug& bug = GetParam();
   const Result<scenario::Scenario> scenario = load_bug_scenario(source_root() + "/scenarios", bug);
   ASSERT_TRUE(scenario.ok()) << scenario.error();
-  const Profile* without = profile_without(bug);
-  const std::string_view sound = without == nullptr ? "" : without->name;
-  EXPECT_TRUE(hunt(bug, *scenario, profile_with(bug), sound, {bug.search, kSchedules}).found);
+  const std::optional<SoundProfile> without = profile_without(bug);
+  const std::string_view sound = without ? without->profile.name : "";
+  const Hunt found = hunt(bug, *scenario, profile_with(bug), sound, {bug.search, kSchedules});
+  EXPECT_TRUE(found.found);
+  if (bug.mending != nullptr) {
+    EXPECT_TRUE(silent(bug, *scenario, without->profile, {bug.search, found.schedules}))
+        << "in " << without->name;
+  }
   for (const std::string& name : scenario->kernels) {
     const Profile& profile = *find_profile(name);
     if (std::find(bug.profiles.begin(), bug.profiles.end(), name) != bug.profiles.end()) {
@@ -42,6 +47,7 @@ TEST_P(Bugs, IsWhatItsFixIsNotIn) {
   const Bug& bug = GetParam();
   EXPECT_FALSE(bug.profiles.empty() && bug.fix == nullptr);
   EXPECT_EQ(bug.kind == "unfixed", bug.fix == nullptr);
+  EXPECT_TRUE(bug.fix == nullptr || bug.mending == nullptr);
   for (const std::string& name : bug.profiles) {
     const Profile* profile = find_profile(name);
     ASSERT_NE(profile, nullptr) << name;

@@ -91,6 +91,20 @@ TEST_F(OtherCommandsTest, Bugs) {
   EXPECT_EQ(one[0]["profiles"], json::parse(R"(["6.8"])"));
 }
 
+// The whole command, as it is written in the README.
+TEST_F(OtherCommandsTest, EachBugIsFoundAndNothingWhereItIsNot) {
+  const CommandResult result =
+      run({"bugs", "--run", "--scenarios", getenv("COLDREAD_SCENARIOS"), "--format", "json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const json all = json::parse(result.out);
+  EXPECT_EQ(all.size(), json::parse(run({"bugs", "--format", "json"}).out).size());
+  for (const json& bug : all) {
+    EXPECT_EQ(bug["found"], true) << bug;
+    // Nobody looked where there is no kernel without it.
+    EXPECT_EQ(bug["silent"], bug["silent_in"] == "" ? json() : json(true)) << bug;
+  }
+}
+
 TEST_F(OtherCommandsTest, BugsNeedTheirScenarios) {
   const CommandResult result = run({"bugs", "--run", "poll-lock", "--scenarios", "nowhere"});
   EXPECT_EQ(result.exit_code, 2);
