@@ -30,6 +30,8 @@ std::vector<Bug> read_bugs() {
     bug.taken_out_of = entry.value("taken_out_of", std::string(kDefaultProfile));
     bug.scenario = "bugs/" + bug.id + ".json";
     bug.fix = find_change(bug.id);
+    bug.summary =
+        bug.fix != nullptr ? std::string(bug.fix->summary) : entry.at("summary").get<std::string>();
     if (entry.contains("mended_by"))
       bug.mending = find_change(entry.at("mended_by").get<std::string>());
   }

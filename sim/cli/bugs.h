@@ -21,7 +21,8 @@ namespace coldread::cli {
 struct Bug {
   std::string id;  // the change that fixed it, or a name of its own
   std::string cve;
-  std::string kind;  // "bug", "change" (of behaviour, no mistake), "unfixed"
+  std::string kind;     // "bug", "change" (of behaviour, no mistake), "unfixed"
+  std::string summary;  // one line: what its fix did, or if there is none, what is wrong
   // How it shows: a report's kind, or "wrong-answer": other answers than a kernel without it gives.
   std::string shows;
   bool race = false;                      // only some interleavings show it

@@ -52,13 +52,23 @@ std::string where(const Bug& bug) {
 Json describe(const Bug& bug) {
   return {{"id", bug.id},
           {"kind", bug.kind},
+          {"summary", bug.summary},
           {"shows", bug.shows},
           {"race", bug.race},
           {"cve", bug.cve},
           {"commit", bug.fix == nullptr ? "" : bug.fix->commit},
           {"fixed_in", bug.fix == nullptr ? "" : bug.fix->since},
+          {"mended_by", bug.mending == nullptr ? "" : bug.mending->name},
           {"profiles", bug.profiles},
           {"scenario", bug.scenario}};
+}
+
+// What became of it: "fixed in 6.10 by cf5bb09e742a, CVE-2024-42250".
+std::string end_of(const Bug& bug) {
+  if (bug.fix == nullptr && bug.mending == nullptr) return "not fixed";
+  if (bug.fix == nullptr) return fmt::format("not fixed (mended by --with {})", bug.mending->name);
+  return fmt::format("{} in {} by {}{}{}", bug.kind == "change" ? "changed" : "fixed",
+                     bug.fix->since, bug.fix->commit, bug.cve.empty() ? "" : ", ", bug.cve);
 }
 
 int list(const BugsRequest& request) {
@@ -69,10 +79,7 @@ int list(const BugsRequest& request) {
       continue;
     }
     fmt::print("{:<34} {:<7} {}{}\n", bug->id, bug->kind, bug->shows, bug->race ? ", a race" : "");
-    if (bug->fix != nullptr) {
-      fmt::print("    fixed in {} by {}{}{}: {}\n", bug->fix->since, bug->fix->commit,
-                 bug->cve.empty() ? "" : ", ", bug->cve, bug->fix->summary);
-    }
+    fmt::print("    {}: {}\n", end_of(*bug), bug->summary);
     fmt::print("    in {}; scenarios/{}\n", where(*bug), bug->scenario);
   }
   if (request.format == "json") fmt::print("{}\n", out.dump(2));

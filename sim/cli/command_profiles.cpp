@@ -51,6 +51,10 @@ void print_text() {
     fmt::print("  {:<34} {:<5} {:<13} {}\n", change.name, change.since, change.commit,
                change.summary);
   }
+  fmt::print("\nIn no kernel, for --with:\n");
+  for (const ChangeInfo& change : own_changes())
+    fmt::print("  {:<34} {}\n", change.name, change.summary);
+  fmt::print("  {:<34} {}\n", kCanary.name, kCanary.summary);
 }
 
 Json describe(const ChangeInfo& change) {
@@ -89,6 +93,9 @@ void print_json() {
                                {"changes", has}});
   }
   for (const ChangeInfo& change : all_changes()) out["changes"].push_back(describe(change));
+  out["in_no_kernel"] = Json::array();
+  for (const ChangeInfo& change : own_changes()) out["in_no_kernel"].push_back(describe(change));
+  out["in_no_kernel"].push_back(describe(kCanary));
   fmt::print("{}\n", out.dump(2));
 }
 
@@ -109,7 +116,8 @@ void add_profiles(CLI::App& app, Action& action) {
       });
   command->footer(
       "A profile is a list of upstream changes. One marked (derived) was not compared with a\n"
-      "running kernel.\n\n"
+      "running kernel. `run` and `explore` take changes out (--without) and put them in "
+      "(--with).\n\n"
       "Examples:\n"
       "  coldread profiles\n"
       "  coldread profiles --diff 6.1 6.12.117\n"

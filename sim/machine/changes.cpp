@@ -9,7 +9,9 @@ Status check_names(const char* option, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (find_change(name) != nullptr) continue;
     std::string known;
-    for (const ChangeInfo& change : all_changes()) known += fmt::format(" {}", change.name);
+    for (const auto& changes : {all_changes(), own_changes()})
+      for (const ChangeInfo& change : changes) known += fmt::format(" {}", change.name);
+    known += fmt::format(" {}", kCanary.name);
     return Error{fmt::format("{} {}: no such change; there are:{}", option, name, known)};
   }
   return Nothing{};

@@ -48,6 +48,7 @@ TEST_P(Bugs, IsWhatItsFixIsNotIn) {
   EXPECT_FALSE(bug.profiles.empty() && bug.fix == nullptr);
   EXPECT_EQ(bug.kind == "unfixed", bug.fix == nullptr);
   EXPECT_TRUE(bug.fix == nullptr || bug.mending == nullptr);
+  EXPECT_NE(bug.summary, "");
   for (const std::string& name : bug.profiles) {
     const Profile* profile = find_profile(name);
     ASSERT_NE(profile, nullptr) << name;

@@ -45,6 +45,22 @@ TEST_F(OtherCommandsTest, Profiles) {
   EXPECT_THAT(names, testing::IsSupersetOf({"rfc-v8", "6.1.192", "6.12.117"}));
 }
 
+// Whoever would put them in finds them there, and where they mistyped one.
+TEST_F(OtherCommandsTest, ChangesThatNoKernelHas) {
+  const std::string text = run({"profiles"}).out;
+  const json document = json::parse(run({"profiles", "--format", "json"}).out);
+  write("x.json", passing_scenario());
+  const std::string error = run({"explore", "x.json", "--with", "nonsense"}).err;
+  std::vector<std::string> names;
+  for (const json& change : document.value("in_no_kernel", json::array()))
+    names.push_back(change["name"]);
+  EXPECT_THAT(names, testing::IsSupersetOf({"withdraw-volume-once", "canary"}));
+  for (const std::string& name : names) {
+    EXPECT_THAT(text.substr(text.find("\nIn no kernel")), HasSubstr("\n  " + name + " "));
+    EXPECT_THAT(error, HasSubstr(" " + name));
+  }
+}
+
 TEST_F(OtherCommandsTest, DifferenceOfProfiles) {
   const std::string newer = run({"profiles", "--diff", "6.8", "6.12.117"}).out;
   EXPECT_THAT(newer, HasSubstr("msg-id-cyclic                      since 6.10  19f4f3990914"));
@@ -89,6 +105,19 @@ TEST_F(OtherCommandsTest, Bugs) {
   ASSERT_EQ(one.size(), 1U);
   EXPECT_EQ(one[0]["commit"], "cf5bb09e742a");
   EXPECT_EQ(one[0]["profiles"], json::parse(R"(["6.8"])"));
+  for (const json& bug : all) EXPECT_NE(bug["summary"], "") << bug["id"];
+}
+
+// What became of each: a mistake is fixed, other behaviour is changed, or nobody has done anything.
+TEST_F(OtherCommandsTest, BugsSayWhatBecameOfThem) {
+  EXPECT_THAT(run({"bugs", "poll-lock"}).out,
+              HasSubstr("\n    fixed in 6.10 by cf5bb09e742a, CVE-2024-42250: poll() looks at"));
+  EXPECT_THAT(run({"bugs", "failover-restore-command"}).out,
+              HasSubstr("\n    changed in 6.8 by e73fa11a356c: the command restore: "));
+  EXPECT_THAT(run({"bugs", "bind-ondemand-sticky"}).out,
+              HasSubstr("\n    not fixed: a plain bind "));
+  EXPECT_THAT(run({"bugs", "hang-withdraw-volume-twice"}).out,
+              HasSubstr("\n    not fixed (mended by --with withdraw-volume-once): a volume "));
 }
 
 // The whole command, as it is written in the README.
