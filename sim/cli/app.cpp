@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <cstdio>
 #include <exception>
 #include <string_view>
 
@@ -39,6 +40,13 @@ int complain(const CLI::App& app, const CLI::ParseError& error) {
   return kBadInput;
 }
 
+// What was printed and is nowhere, for a full disk or a closed pipe, is no result.
+bool flush_output() {
+  if (fflush(stdout) == 0 && ferror(stdout) == 0) return true;
+  fmt::print(stderr, "coldread: the results could not be written to standard output\n");
+  return false;
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app(kAbout, "coldread");
   Action action;
@@ -65,7 +73,8 @@ int parse_and_run(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return complain(app, error);
   }
-  return action();
+  const int exit_code = action();
+  return flush_output() ? exit_code : worse(exit_code, kEnvironmentFailed);
 }
 
 }  // namespace

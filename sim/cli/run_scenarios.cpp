@@ -48,10 +48,6 @@ class Session {
     reporter_->end(summary_, interrupted);
     if (Status written = outputs_.finish(); !written) trouble_ = written.error();
     if (!trouble_.empty()) return complain(trouble_);
-    if (ferror(stdout) != 0) {
-      fmt::print(stderr, "coldread: the results could not be written to standard output\n");
-      return kEnvironmentFailed;
-    }
     return interrupted ? kInterrupted : summary_.exit_code();
   }
 
