@@ -73,7 +73,8 @@ void add_replay(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("replay", "Look at a finding, step by step");
   auto request = std::make_shared<ReplayRequest>();
   command->add_option("FILE", request->path, "What `explore --save` or `shrink` wrote")->required();
-  command->add_option("--to", request->to, "Stop at this decision, counted after the setup");
+  add_number(*command, "--to", "Stop at this decision, counted after the setup",
+             [request](uint64_t decision) { request->to = decision; });
   command->add_option("--until", request->until, "Stop after a trace event that has this in it");
   command->footer(kFooter);
   command->callback([&action, request] { action = [request] { return replay(*request); }; });

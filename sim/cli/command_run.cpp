@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "kernelmodel/profile.h"
@@ -89,19 +88,6 @@ void add_choice(CLI::App& command, const char* name, const char* about, T& value
       ->default_str(words.front());
 }
 
-// CLI11 would take -1 for 2^64 - 1.
-void add_seed(CLI::App& command, uint64_t& seed) {
-  const auto assign = [&seed](const std::string& word) {
-    const char* const end = word.data() + word.size();
-    const auto [rest, error] = std::from_chars(word.data(), end, seed);
-    if (error != std::errc() || rest != end) {
-      throw CLI::ValidationError("--seed", "expected a number from 0 to 2^64 - 1, got " + word);
-    }
-  };
-  command.add_option_function<std::string>("--seed", assign, "Of everything random")
-      ->default_str(std::to_string(seed));
-}
-
 void add_schedule(CLI::App& command, std::optional<sim::Schedule>& schedule) {
   const auto assign = [&schedule](const std::string& text) {
     const Result<sim::Schedule> parsed = sim::parse_schedule(text);
@@ -124,7 +110,9 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--kernel", request->kernel,
                       "One profile (see `coldread profiles`) instead of all a scenario lists");
   add_changes(*command, request->changes);
-  add_seed(*command, request->seed);
+  add_number(*command, "--seed", "Of everything random", [request](uint64_t seed) {
+    request->seed = seed;
+  })->default_str(std::to_string(request->seed));
   add_choice(*command, "--strategy", "Who runs next on the model", request->strategy,
              {{"fifo", sim::Strategy::fifo}, {"random", sim::Strategy::random}});
   add_schedule(*command, request->schedule);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
+#include <string>
 
 #include "sim/machine/changes.h"
 
@@ -18,6 +20,10 @@ constexpr const char* kDirectHelp =
 
 // --with and --without. Names are not checked (sim::check_changes()).
 void add_changes(CLI::App& command, sim::Changes& changes);
+
+// An option that takes any number of 64 bits, of type TEXT.
+CLI::Option* add_number(CLI::App& command, const std::string& name, const char* about,
+                        const std::function<void(uint64_t)>& assign);
 
 void add_run(CLI::App& app, Action& action);
 void add_explore(CLI::App& app, Action& action);
