@@ -135,6 +135,18 @@ TEST_F(BadInputTest, PlacesThatCannotBeWritten) {
   EXPECT_THAT(all_files(), testing::ElementsAre("x.json"));
 }
 
+// Results that are nowhere are none, however few they are.
+TEST_F(BadInputTest, FullDiskUnderTheOutput) {
+  write("x.json", passing_scenario());
+  for (const std::string command : {"explore x.json --schedules 1", "bugs poll-lock", "run x.json",
+                                    "profiles --diff 6.12 6.12", "explore x.json --check"}) {
+    const CommandResult result =
+        run_program({"sh", "-c", "\"$COLDREAD\" " + command + " > /dev/full"});
+    EXPECT_EQ(result.exit_code, 5) << command;
+    EXPECT_THAT(result.err, testing::StartsWith("coldread: ")) << command;
+  }
+}
+
 TEST_F(BadInputTest, CommandLines) {
   write("x.json", passing_scenario());
   const std::vector<std::vector<std::string>> wrong = {
@@ -156,6 +168,14 @@ TEST_F(BadInputTest, CommandLines) {
       {"run", "x.json", "--seed", "-1"},
       {"run", "x.json", "--seed", "18446744073709551616"},
       {"run", "x.json", "--seed", "seven"},
+      {"explore", "x.json", "--seed", "-1"},
+      {"explore", "x.json", "--seed", "18446744073709551616"},
+      {"explore", "x.json", "--time", "nan"},
+      {"explore", "x.json", "--depth", "2"},
+      {"explore", "x.json", "--strategy", "pos", "--preemptions", "2"},
+      {"explore", "x.json", "--check", "--strategy", "dfs"},
+      {"explore", "x.json", "--check", "--save", "t"},
+      {"explore", "x.json", "--check", "--outcomes"},
       {"run", "x.json", "--strategy", "best"},
       {"run", "x.json", "--format", "yaml"},
       {"run", "x.json", "--jobs", "0"},
