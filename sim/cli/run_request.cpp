@@ -6,7 +6,6 @@
 #include <algorithm>
 
 namespace coldread::cli {
-namespace {
 
 std::string shell_quoted(const std::string& word) {
   const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
@@ -24,8 +23,6 @@ std::string shell_quoted(const std::string& word) {
   }
   return quoted + "'";
 }
-
-}  // namespace
 
 const char* target_name(Target target) {
   switch (target) {
@@ -50,6 +47,7 @@ std::string repeat_command(const RunRequest& request, const std::string& path,
   command += request.schedule ? fmt::format(" --schedule {}", sim::schedule_text(*request.schedule))
                               : fmt::format(" --seed {} --strategy {}", request.seed,
                                             strategy_name(request.strategy));
+  if (request.daemon_choices) command += " --daemon-choices";
   command += sim::changes_text(request.changes);
   if (request.on != Target::sim) {
     command += fmt::format(" --on {}", target_name(request.on));

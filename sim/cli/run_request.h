@@ -42,6 +42,9 @@ struct RunRequest {
 const char* target_name(Target target);
 const char* strategy_name(sim::Strategy strategy);
 
+// As one word of a shell's.
+std::string shell_quoted(const std::string& word);
+
 // The command line that runs one scenario under one profile again, ready for a shell.
 std::string repeat_command(const RunRequest& request, const std::string& path,
                            const std::string& profile);

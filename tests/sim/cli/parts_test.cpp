@@ -94,6 +94,12 @@ TEST(RepeatCommand, IsReadyForAShell) {
   EXPECT_EQ(repeat_command(request, "a.json", "6.1.192"),
             "coldread run a.json --kernel 6.1.192 --seed 7 --strategy random --on kernel --compare "
             "--hang-after 3");
+
+  RunRequest schedule;
+  schedule.schedule = sim::Schedule{{12, 1}};
+  schedule.daemon_choices = true;
+  EXPECT_EQ(repeat_command(schedule, "a.json", "6.1.192"),
+            "coldread run a.json --kernel 6.1.192 --schedule 12:1 --daemon-choices");
 }
 
 TEST(Batch, TakesInOrderWhateverEndsFirst) {
