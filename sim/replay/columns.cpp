@@ -9,7 +9,6 @@
 namespace coldread::sim {
 namespace {
 
-constexpr size_t kWidest = 44;
 constexpr size_t kNarrowest = 16;
 
 struct Line {
@@ -48,10 +47,11 @@ std::string columns(const Replayed& replayed) {
     add_stack(stacks[moment.task], moment.functions, column, lines);
     stacks[moment.task] = moment.functions;
   }
+  if (tasks.empty()) return "";
   std::vector<size_t> widths;
   for (const std::string& task : tasks) widths.push_back(std::max(kNarrowest, task.size()));
   for (const Line& line : lines)
-    widths[line.column] = std::min(kWidest, std::max(widths[line.column], line.text.size()));
+    widths[line.column] = std::max(widths[line.column], line.text.size());
   std::string text;
   const auto row = [&](const auto& cell) {
     std::string out;

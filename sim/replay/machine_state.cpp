@@ -4,6 +4,7 @@
 
 #include "kernelmodel/cachefiles/internal.h"
 #include "kernelmodel/cachefiles/ondemand.h"
+#include "sim/counted.h"
 
 namespace coldread::sim {
 namespace {
@@ -45,11 +46,11 @@ void add_request(uint64_t id, cachefiles_req& req, bool is_new, std::string& tex
                       req.msg.object_id);
   if (opcode == CACHEFILES_OP_READ)
     text += fmt::format(" off={} length={}", req.msg.read.off, req.msg.read.len);
-  text += fmt::format(", {}, {} references\n",
+  text += fmt::format(", {}, {}\n",
                       is_new         ? "not read yet"
                       : req.answered ? "answered"
                                      : "read",
-                      req.ref.peek());
+                      counted(req.ref.peek(), "reference"));
 }
 
 void add_holes(MemoryStore& store, InodeNumber file, std::string& text) {
@@ -65,8 +66,8 @@ void add_holes(MemoryStore& store, InodeNumber file, std::string& text) {
 void add_object(cachefiles_state& state, MemoryStore& store, ObjectHandle handle,
                 std::string& text) {
   cachefiles_object& object = *handle;
-  text += fmt::format("  object o={:08x} \"{}\", {} references", object.debug_id, object.name(),
-                      object.ref.peek());
+  text += fmt::format("  object o={:08x} \"{}\", {}", object.debug_id, object.name(),
+                      counted(object.ref.peek(), "reference"));
   state.info_pool.for_each_live([&](Handle<cachefiles_ondemand_info> info) {
     if (info->object == handle)
       text += fmt::format(", {}, id {}", kObjectStates[info->state], info->ondemand_id);
@@ -75,27 +76,29 @@ void add_object(cachefiles_state& state, MemoryStore& store, ObjectHandle handle
   add_holes(store, object.file, text);
 }
 
+std::string section(const char* title, const std::string& lines) {
+  return fmt::format("{}:{}\n{}", title, lines.empty() ? " none" : "", lines);
+}
+
 }  // namespace
 
 std::string machine_state(Machine& machine,
                           const std::map<uint32_t, std::vector<std::string>>& stacks) {
   cachefiles_state& state = machine.kernel().cachefiles;
-  std::string text = "tasks:\n";
+  std::string tasks, requests, objects;
   machine.scheduler().for_each_task([&](const Task& task) {
     if (task.state == TaskState::waiting && task.waiting.idle) return;
     const auto stack = stacks.find(task.pid);
-    add_task(task, stack == stacks.end() ? nullptr : &stack->second, text);
+    add_task(task, stack == stacks.end() ? nullptr : &stack->second, tasks);
   });
-  text += "requests:\n";
   state.cache_pool.for_each_live([&](CachefilesHandle cache) {
     cache->reqs.for_each([&](uint64_t id, cachefiles_req* req) {
-      add_request(id, *req, cache->reqs.get_mark(id, CACHEFILES_REQ_NEW), text);
+      add_request(id, *req, cache->reqs.get_mark(id, CACHEFILES_REQ_NEW), requests);
     });
   });
-  text += "objects:\n";
   state.object_pool.for_each_live(
-      [&](ObjectHandle object) { add_object(state, machine.store(), object, text); });
-  return text;
+      [&](ObjectHandle object) { add_object(state, machine.store(), object, objects); });
+  return section("tasks", tasks) + section("requests", requests) + section("objects", objects);
 }
 
 }  // namespace coldread::sim

@@ -115,6 +115,9 @@ TEST(Replay, ShowsWhatIsThere) {
   EXPECT_THAT(drawn, HasSubstr("daemon"));
   EXPECT_THAT(drawn, HasSubstr("[copen = "));
 
+  const Replayed first = look_at(scenario, {profile(), finding.schedule, false, 0, ""});
+  EXPECT_EQ(columns(first), "") << "nobody has done anything";
+  EXPECT_THAT(first.state, HasSubstr("\nrequests: none\n"));
   const Replayed early = look_at(scenario, {profile(), finding.schedule, false, 10, ""});
   EXPECT_TRUE(early.stopped);
   EXPECT_FALSE(early.report);
@@ -126,6 +129,19 @@ TEST(Replay, ShowsWhatIsThere) {
   EXPECT_THAT(event.state, HasSubstr("cachefiles_ondemand_read"));
   EXPECT_THAT(event.state, HasSubstr("all of it is a hole"));
   EXPECT_EQ(look_at(scenario, {profile(), finding.schedule, false, 10, ""}).state, early.state);
+}
+
+// However long a name is, each line has its bars where the first has them.
+TEST(Replay, ColumnsAreStraight) {
+  Replayed replayed;
+  replayed.moments = {{0, "daemon", {"release_file", std::string(60, 'x')}, ""},
+                      {1, "reader", {"fget"}, ""},
+                      {2, "daemon", {}, "close = 0"}};
+  std::istringstream lines(columns(replayed));
+  std::string line;
+  std::getline(lines, line);
+  const size_t bar = line.find('|');
+  while (std::getline(lines, line)) EXPECT_EQ(line.find('|'), bar) << line;
 }
 
 // A command is carried out under the cache's mutex, which is let go of with it.
