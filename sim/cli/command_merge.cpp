@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
@@ -42,6 +43,7 @@ Status add(std::vector<Explored>& all, Explored part, const std::string& place) 
 }
 
 Status add_file(std::vector<Explored>& all, const std::string& path) {
+  if (std::filesystem::is_directory(path)) return Error{path + ": cannot be read: is a directory"};
   std::ifstream file(path);
   if (!file) return Error{path + ": cannot be read"};
   if (file.peek() == std::ifstream::traits_type::eof())

@@ -9,6 +9,7 @@
 #include "sim/cli/finding.h"
 #include "sim/cli/interrupt.h"
 #include "sim/cli/progress.h"
+#include "sim/counted.h"
 #include "sim/explore/shrink.h"
 #include "sim/replay/replay.h"
 
@@ -31,8 +32,8 @@ struct ShrinkRequest {
 
 std::string size_text(const sim::FindingFile& finding) {
   const sim::FindingSize size = sim::size_of(finding);
-  return fmt::format("{} task{}, {} steps, {} switches", size.tasks, size.tasks == 1 ? "" : "s",
-                     size.steps, size.switches);
+  return fmt::format("{}, {}, {} switch{}", counted(size.tasks, "task"),
+                     counted(size.steps, "step"), size.switches, size.switches == 1 ? "" : "es");
 }
 
 int shrink(const ShrinkRequest& request) {
@@ -52,7 +53,7 @@ int shrink(const ShrinkRequest& request) {
   progress.clear();
   const bool interrupted = stop;
   if (!small) {
-    fmt::print(stderr, "coldread: {}\n", small.error());
+    fmt::print(stderr, "coldread: {}: {}\n", request.path, small.error());
     return kBadInput;
   }
   const std::string output = request.output.empty() ? request.path : request.output;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -12,6 +13,7 @@
 namespace coldread::cli {
 
 Result<LoadedFinding> load_finding(const std::string& path) {
+  if (std::filesystem::is_directory(path)) return Error{path + ": cannot be read: is a directory"};
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();

@@ -1,5 +1,7 @@
 #include "sim/explore/finding_file.h"
 
+#include "sim/scenario/json_text.h"
+
 namespace coldread::sim {
 namespace {
 
@@ -45,8 +47,10 @@ std::string finding_text(const FindingFile& finding) {
 }
 
 Result<FindingFile> parse_finding(const std::string& path, const std::string& text) {
-  const ordered_json document = ordered_json::parse(text, nullptr, false);
-  if (document.is_discarded() || !document.is_object()) return bad(path, "/", "a JSON object");
+  const Result<ordered_json> parsed = scenario::parse_json(text);
+  if (!parsed) return Error{path + ": " + parsed.error()};
+  const ordered_json& document = *parsed;
+  if (!document.is_object()) return bad(path, "/", "a JSON object");
   if (document.value("coldread_finding", ordered_json()) != kFormat)
     return bad(path, "/coldread_finding", "1: not a file that `coldread explore --save` wrote");
   const auto text_of = [&document](const char* name) -> const std::string* {

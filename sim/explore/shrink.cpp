@@ -76,7 +76,7 @@ class Shrinker {
     if (!whole) return Error{whole.error()};
     const player::Transcript first = play(*whole, best_.schedule);
     if (!first.report || report_signature(*first.report) != wanted_)
-      return Error{best_.path + ": /schedule: expected one that leads to the report"};
+      return Error{"/schedule: expected one that leads to the report"};
     Json stripped = best_.scenario;
     strip(stripped, best_.kernel);
     accept(stripped);
