@@ -16,6 +16,7 @@
 #include "sim/cli/interrupt.h"
 #include "sim/cli/output_file.h"
 #include "sim/cli/progress.h"
+#include "sim/counted.h"
 #include "sim/explore/check.h"
 #include "sim/explore/explore.h"
 #include "sim/player/check.h"
@@ -114,19 +115,42 @@ int check(const ExploreRequest& request, const std::string& path,
   return interrupted ? kInterrupted : kPassed;
 }
 
-// The first one that nobody expects. False: it could not, and was said.
-bool save(const std::string& path, const Explored& explored) {
-  const std::vector<sim::Finding>& findings = explored.result.findings;
-  const auto first = std::find_if(findings.begin(), findings.end(),
-                                  [](const sim::Finding& finding) { return !finding.expected; });
-  if (path.empty() || first == findings.end()) return true;
-  const auto file = finding_file(explored.exploration, *first);
-  if (!file) {
+// Keeps the first finding of several scenarios that nobody expects, or if there is none the first.
+class Saver {
+ public:
+  explicit Saver(std::string path) : path_(std::move(path)) {}
+
+  // False: it could not, and was said.
+  bool offer(const Explored& explored) {
+    if (path_.empty()) return true;
+    for (const bool expected : {false, true}) {
+      for (const sim::Finding& finding : explored.result.findings)
+        if (finding.expected == expected) return keep(explored.exploration, finding);
+    }
+    return true;
+  }
+
+  void end() const {
+    if (!path_.empty() && kept_ == Kept::none)
+      fmt::print(stderr, "coldread: --save {}: nothing was found, nothing is written\n", path_);
+  }
+
+ private:
+  enum class Kept : uint8_t { none, expected, found };
+
+  bool keep(const Exploration& exploration, const sim::Finding& finding) {
+    const Kept kind = finding.expected ? Kept::expected : Kept::found;
+    if (kept_ >= kind) return true;
+    kept_ = kind;
+    const auto file = finding_file(exploration, finding);
+    if (file) return write_finding(path_, *file);
     fmt::print(stderr, "coldread: {}\n", file.error());
     return false;
   }
-  return write_finding(path, *file);
-}
+
+  const std::string path_;
+  Kept kept_ = Kept::none;
+};
 
 // What only one thread does when a scenario was explored: findings made short and drawn.
 void tell_findings(const scenario::Scenario& scenario, const Profile& profile, bool daemon_choices,
@@ -146,7 +170,8 @@ void tell_findings(const scenario::Scenario& scenario, const Profile& profile, b
 
 class Session {
  public:
-  Session(const ExploreRequest& request, size_t files) : request_(request), several_(files > 1) {
+  Session(const ExploreRequest& request, size_t files)
+      : request_(request), several_(files > 1), saver_(request.save) {
     if (request.format != "text") return;
     fmt::print("seed {}, strategy {}\n", request.seed, request.strategy);
     fflush(stdout);
@@ -181,18 +206,14 @@ class Session {
       fmt::print("{}", explored_text(explored, request_.outcomes));
     fflush(stdout);
     add(explored.result);
-    const int exit_code = exit_code_of(explored);
-    // Of several scenarios the first finding is kept.
-    if (exit_code != kPassed && exit_code != kInterrupted && !std::exchange(saved_, true) &&
-        !save(request_.save, explored))
-      return kBadInput;
-    return exit_code;
+    return saver_.offer(explored) ? exit_code_of(explored) : kBadInput;
   }
 
   void end() {
+    if (scenarios_ != 0) saver_.end();
     if (!several_ || request_.format != "text" || request_.check) return;
-    fmt::print("{} scenarios: {} schedules, {} found, {} expected; about {} states\n", scenarios_,
-               schedules_, found_, expected_, states_);
+    fmt::print("{}: {}, {} found, {} expected; about {}\n", counted(scenarios_, "scenario"),
+               counted(schedules_, "schedule"), found_, expected_, counted(states_, "state"));
   }
 
  private:
@@ -211,7 +232,7 @@ class Session {
 
   const ExploreRequest& request_;
   const bool several_;
-  bool saved_ = false;
+  Saver saver_;
   uint64_t scenarios_ = 0, schedules_ = 0, states_ = 0, found_ = 0, expected_ = 0;
 };
 

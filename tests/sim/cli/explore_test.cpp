@@ -41,6 +41,13 @@ constexpr const char* kSeveralReports = R"({
     "reader": [{"do": "barrier", "name": "both"}, {"do": "connect", "cookie": "img"},
                {"do": "disconnect", "cookie": "img"}, {"do": "barrier", "name": "end"}]}})";
 
+// The same hang, foreseen.
+std::string expecting_a_hang() {
+  json scenario = json::parse(kHangs);
+  scenario["expect"] = {{"report", "hang"}};
+  return scenario.dump();
+}
+
 class ExploreTest : public CommandTest {
  protected:
   // Of one scenario.
@@ -88,6 +95,37 @@ TEST_F(ExploreTest, TheRepeatCommandRepeats) {
   const size_t at = out.find("--schedule ") + std::string("--schedule ").size();
   const std::string schedule = out.substr(at, out.find('\n', at) - at);
   EXPECT_EQ(run({"run", "x.json", "--kernel", "6.12.117", "--schedule", schedule}).exit_code, 4);
+}
+
+TEST_F(ExploreTest, TheRepeatCommandIsForAShell) {
+  write("it's here/x.json", kHangs);
+  const std::string out = run({"explore", "it's here/x.json"}).out;
+  const size_t at = out.find("repeat: coldread ") + std::string("repeat: coldread ").size();
+  const std::string command = "\"$COLDREAD\" " + out.substr(at, out.find('\n', at) - at);
+  EXPECT_EQ(run_program({"sh", "-c", command}).exit_code, 4) << command;
+}
+
+// What a scenario expects is no failure, but somebody may want to look at it.
+TEST_F(ExploreTest, WhatIsExpectedIsDrawnAndSaved) {
+  write("d/a.json", expecting_a_hang());
+  const CommandResult expected = run({"explore", "d", "--schedules", "200", "--save", "f.json"});
+  EXPECT_EQ(expected.exit_code, 0) << expected.err;
+  EXPECT_THAT(expected.out, HasSubstr("expected: hang: "));
+  EXPECT_THAT(expected.out, HasSubstr(" [copen = "));
+  EXPECT_THAT(expected.out, HasSubstr(" 200 schedules, none bad, 1 expected; "));
+  EXPECT_EQ(run({"replay", "f.json"}).exit_code, 4);
+  EXPECT_EQ(json::parse(read("f.json"))["path"], "d/a.json");
+  // But not if there is a finding that nobody expects.
+  write("d/b.json", kHangs);
+  EXPECT_EQ(run({"explore", "d", "--schedules", "200", "--save", "f.json"}).exit_code, 4);
+  EXPECT_EQ(json::parse(read("f.json"))["path"], "d/b.json");
+  write("d/b.json", kPeaceful);
+  write("f.json", "old");
+  const CommandResult nothing =
+      run({"explore", "d/b.json", "--schedules", "9", "--save", "f.json"});
+  EXPECT_EQ(nothing.exit_code, 0);
+  EXPECT_THAT(nothing.err, HasSubstr("--save f.json: nothing was found, nothing is written"));
+  EXPECT_EQ(read("f.json"), "old");
 }
 
 TEST_F(ExploreTest, SeveralScenariosAndTheirSum) {
@@ -155,6 +193,32 @@ TEST_F(ExploreTest, WhatCannotBeMerged) {
   write("bad.json", "");
   EXPECT_EQ(run({"merge", "bad.json"}).exit_code, 2) << "a machine that had no room for its answer";
   EXPECT_EQ(run({"merge", "missing.json"}).exit_code, 2);
+  EXPECT_THAT(run({"merge", "."}).err, HasSubstr(".: cannot be read: is a directory"));
+}
+
+// Each error names the file that was given, and what is wrong where.
+TEST_F(ExploreTest, WhatIsNoFinding) {
+  write("x.json", kHangs);
+  run({"explore", "x.json", "--save", "found.json"});
+  const auto error_of = [&](const std::string& text) {
+    write("bad.json", text);
+    const CommandResult shrunk = run({"shrink", "bad.json", "-o", "small.json"});
+    EXPECT_EQ(shrunk.exit_code, 2) << shrunk.out;
+    EXPECT_THAT(shrunk.err, testing::StartsWith("coldread: bad.json: "));
+    return shrunk.err;
+  };
+  const std::string text = read("found.json");
+  EXPECT_THAT(error_of(""), HasSubstr("line 1, column 1: expected JSON"));
+  EXPECT_THAT(error_of(text.substr(0, text.size() / 2)), HasSubstr(": expected JSON, got "));
+  json finding = json::parse(text);
+  finding["report"]["text"] = "something else";
+  EXPECT_THAT(error_of(finding.dump()),
+              HasSubstr("/schedule: expected one that leads to the report"));
+  for (const char* command : {"shrink", "replay"}) {
+    const CommandResult directory = run({command, "."});
+    EXPECT_EQ(directory.exit_code, 2);
+    EXPECT_THAT(directory.err, HasSubstr("coldread: .: cannot be read: is a directory"));
+  }
 }
 
 // Each part would try all, and their sum would count all of it twice.
@@ -254,6 +318,11 @@ TEST_F(ExploreTest, ReplayThatCannotStopWhereItShallSaysSo) {
   EXPECT_EQ(decision.exit_code, 2);
   EXPECT_THAT(decision.err, HasSubstr("found.json: expected to stop at decision 123456, but the "
                                       "run ended after "));
+  for (const char* number : {"-1", "18446744073709551616", "ten"}) {
+    EXPECT_EQ(run({"replay", "found.json", "--to", number}).err,
+              std::string("coldread: --to: expected a number from 0 to 2^64 - 1, got ") + number +
+                  "\nTry: coldread replay --help\n");
+  }
   const CommandResult event = run({"replay", "found.json", "--until", "no such event"});
   EXPECT_EQ(event.exit_code, 2);
   EXPECT_THAT(event.err, HasSubstr("expected to stop at an event with \"no such event\""));
