@@ -165,8 +165,9 @@ void add_bugs(CLI::App& app, Action& action) {
   command->add_option("ID", request->ids, "These alone")->check([](const std::string& id) {
     return find_bug(id) != nullptr ? std::string() : id + ": no such bug (see `coldread bugs`)";
   });
-  command->add_flag("--run", request->run,
-                    "Look for each in the newest profile that has it, and in one that has not");
+  CLI::Option* run_option =
+      command->add_flag("--run", request->run,
+                        "Look for each in the newest profile that has it, and in one that has not");
   command
       ->add_option("--schedules", request->schedules, "How many interleavings of a race are tried")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
@@ -174,8 +175,10 @@ void add_bugs(CLI::App& app, Action& action) {
   command->add_option("--strategy", request->strategy, "random, pct or pos for all")
       ->check(CLI::IsMember({"random", "pct", "pos"}))
       ->default_str("what finds each soonest");
-  command->add_flag("--table", request->table,
-                    "How many schedules each strategy needs to find each race: medians of 20");
+  command
+      ->add_flag("--table", request->table,
+                 "How many schedules each strategy needs to find each race: medians of 20")
+      ->excludes(run_option);
   command->add_option("--seed", request->seed, "The first of the random ones")
       ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 62))
       ->capture_default_str();
@@ -190,7 +193,9 @@ void add_bugs(CLI::App& app, Action& action) {
       "  coldread bugs\n"
       "  coldread bugs --run\n"
       "  coldread bugs --table\n"
-      "  coldread bugs --run poll-lock --seed 1000 --format json");
+      "  coldread bugs --run poll-lock --seed 1000 --format json\n"
+      "One of them as columns, and as a file for `shrink` and `replay`:\n"
+      "  coldread explore scenarios/bugs/poll-lock.json --kernel 6.8 --strategy pos --save f.json");
   command->callback([&action, request] {
     action = [request] {
       if (request->table) return bugs_table(chosen(*request), request->directory, request->format);
