@@ -53,6 +53,7 @@ std::string contradiction(const ExploreRequest& request, bool with_depth) {
   if (request.strategy == "dfs") return "--check needs --strategy random, pct or pos";
   if (!request.save.empty()) return "--check finds nothing that --save could write";
   if (request.outcomes) return "--check and --outcomes do not go together";
+  if (request.format != "text") return "--check says what it found as text";
   return {};
 }
 

@@ -176,6 +176,8 @@ TEST_F(BadInputTest, CommandLines) {
       {"explore", "x.json", "--check", "--strategy", "dfs"},
       {"explore", "x.json", "--check", "--save", "t"},
       {"explore", "x.json", "--check", "--outcomes"},
+      {"explore", "x.json", "--check", "--format", "json"},
+      {"bugs", "--run", "--table"},
       {"run", "x.json", "--strategy", "best"},
       {"run", "x.json", "--format", "yaml"},
       {"run", "x.json", "--jobs", "0"},
