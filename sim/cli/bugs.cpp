@@ -84,21 +84,26 @@ Profile profile_with(const Bug& bug) {
 }
 
 std::optional<SoundProfile> profile_without(const Bug& bug) {
-  const auto named = [](std::string_view name) {
-    return SoundProfile{*find_profile(name), std::string(name)};
+  std::optional<SoundProfile> sound;
+  const auto take = [&sound](std::string_view name) {
+    sound = {*find_profile(name), std::string(name)};
   };
-  if (bug.profiles.empty()) return named(bug.taken_out_of);
-  if (!has_bug(bug, kDefaultProfile)) return named(kDefaultProfile);
-  // Before a release that has it another bug may show in the same scenario.
-  if (bug.mending != nullptr) {
-    return SoundProfile{find_profile(kDefaultProfile)->with(bug.mending->change),
-                        fmt::format("{} --with {}", kDefaultProfile, bug.mending->name)};
+  if (bug.profiles.empty()) {
+    take(bug.taken_out_of);
+  } else if (!has_bug(bug, kDefaultProfile) || bug.mending != nullptr) {
+    take(kDefaultProfile);
+  } else {
+    for (const Profile& profile : profiles())
+      if (profile.name != "rfc-v8" && !has_bug(bug, profile.name)) take(profile.name);
   }
-  std::optional<SoundProfile> newest;
-  for (const Profile& profile : profiles()) {
-    if (profile.name != "rfc-v8" && !has_bug(bug, profile.name)) newest = named(profile.name);
+  if (!sound || !bug.race) return sound;
+  // Whoever tries many interleavings of one bug's scenario may come upon another that is
+  // everywhere.
+  for (const ChangeInfo& change : own_changes()) {
+    sound->profile = sound->profile.with(change.change);
+    sound->name += fmt::format(" --with {}", change.name);
   }
-  return newest;
+  return sound;
 }
 
 Result<scenario::Scenario> load_bug_scenario(const std::string& directory, const Bug& bug) {

@@ -40,14 +40,15 @@ struct Bug {
 const std::vector<Bug>& all_bugs();
 const Bug* find_bug(std::string_view id);  // null: no such bug
 
-// A profile, and how it is asked for: "6.12.117 --with withdraw-volume-once".
+// A profile, and how it is asked for: "6.12.117 --with withdraw-volume-once ...".
 struct SoundProfile {
   Profile profile;
   std::string name;
 };
 
 // The newest profile that has it, or is made to have it; and the default one that has it not, or is
-// made not to have it, or else the newest one that has it not (nothing: all do).
+// made not to have it, or else the newest one that has it not (nothing: all do). Of a race, with
+// all that would mend what nobody has mended: its scenario may show that, too.
 Profile profile_with(const Bug& bug);
 std::optional<SoundProfile> profile_without(const Bug& bug);
 

@@ -26,7 +26,9 @@ TEST_P(Bugs, IsFoundWhereItIsAndNowhereElse) {
   const std::string_view sound = without ? without->profile.name : "";
   const Hunt found = hunt(bug, *scenario, profile_with(bug), sound, {bug.search, kSchedules});
   EXPECT_TRUE(found.found);
-  if (bug.mending != nullptr) {
+  if (bug.mending != nullptr) {  // that alone makes the difference
+    const Profile others = without->profile.without(bug.mending->change);
+    EXPECT_TRUE(hunt(bug, *scenario, others, sound, {bug.search, kSchedules}).found);
     EXPECT_TRUE(silent(bug, *scenario, without->profile, {bug.search, found.schedules}))
         << "in " << without->name;
   }
