@@ -8,7 +8,9 @@ void add_changes(CLI::App& command, sim::Changes& changes) {
       .add_option("--without", changes.without,
                   "Take an upstream change out of each profile (repeatable)")
       ->allow_extra_args(false);
-  command.add_option("--with", changes.with, "Put an upstream change into each profile")
+  command
+      .add_option("--with", changes.with,
+                  "Put a change into each profile; `coldread profiles` lists all")
       ->allow_extra_args(false);
 }
 

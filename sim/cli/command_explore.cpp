@@ -14,9 +14,9 @@ constexpr const char* kFooter =
     "Runs scenarios under many schedules and looks for one in which something breaks. What a\n"
     "scenario's setup does is done first-in-first-out, all schedules begin after it. A finding is\n"
     "printed with the command that repeats it, with a schedule from which all that is not needed\n"
-    "has been left out. Without PATH: the scenarios below ./scenarios, or those installed with "
-    "the\n"
-    "program.\n\n"
+    "has been left out. What a scenario expects is told as well; --save keeps it if there is\n"
+    "nothing else.\n\n"
+    "Without PATH: the scenarios below ./scenarios, or those installed with the program.\n\n"
     "Strategies: random (every choice alike), pct (priorities that change at DEPTH - 1 points),\n"
     "pos (priorities drawn again where steps meet), dfs (all interleavings: a proof, if it "
     "ends).\n\n"
@@ -101,10 +101,8 @@ void add_explore(CLI::App& app, Action& action) {
                     "Ready-made daemons (serve) also answer late, twice, never, or crash");
   command->add_flag("--check", request->check,
                     "Play each schedule twice, once on a fresh machine, and compare every state");
-  command->add_option(
-      "--save", request->save,
-      "Write the first finding to FILE, for `shrink`, `replay` and other people; one that the "
-      "scenario expects if there is no other");
+  command->add_option("--save", request->save,
+                      "Write the first finding to FILE, for `shrink`, `replay` and other people");
   command->add_option("--format", request->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();

@@ -54,6 +54,7 @@ class JsonReporter : public Reporter {
   void begin(const RunRequest& request) override {
     document_["seed"] = request.seed;
     document_["strategy"] = strategy_name(request.strategy);
+    if (request.schedule) document_["schedule"] = sim::schedule_text(*request.schedule);
     document_["on"] = target_name(request.on);
     document_["summary"] = Json::object();  // its place is before the results
     document_["results"] = Json::array();

@@ -23,8 +23,11 @@ class TextReporter : public Reporter {
   explicit TextReporter(FILE* out) : out_(out) {}
 
   void begin(const RunRequest& request) override {
-    fmt::print(out_, "seed {}, strategy {}, on {}\n", request.seed, strategy_name(request.strategy),
-               target_name(request.on));
+    if (request.schedule)
+      fmt::print(out_, "schedule {}", sim::schedule_text(*request.schedule));
+    else
+      fmt::print(out_, "seed {}, strategy {}", request.seed, strategy_name(request.strategy));
+    fmt::print(out_, ", on {}\n", target_name(request.on));
     fflush(out_);
   }
 

@@ -94,7 +94,11 @@ TEST_F(ExploreTest, TheRepeatCommandRepeats) {
   const std::string out = run({"explore", "x.json"}).out;
   const size_t at = out.find("--schedule ") + std::string("--schedule ").size();
   const std::string schedule = out.substr(at, out.find('\n', at) - at);
-  EXPECT_EQ(run({"run", "x.json", "--kernel", "6.12.117", "--schedule", schedule}).exit_code, 4);
+  const std::vector<std::string> words = {"run",      "x.json",     "--kernel",
+                                          "6.12.117", "--schedule", schedule};
+  const CommandResult again = run(words);
+  EXPECT_EQ(again.exit_code, 4);
+  EXPECT_THAT(again.out, testing::StartsWith("schedule " + schedule + ", on sim\n"));
 }
 
 TEST_F(ExploreTest, TheRepeatCommandIsForAShell) {
