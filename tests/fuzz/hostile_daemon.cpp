@@ -4,8 +4,11 @@
 #include <array>
 #include <memory>
 
+#include "tests/fuzz/mutate.h"
 #include "tests/fuzz/play.h"
 #include "tests/fuzz/target.h"
+
+const size_t coldread::fuzz::kBytesBeforeProgram = 0;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace coldread::fuzz;

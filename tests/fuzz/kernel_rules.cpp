@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/fuzz/mutate.h"
 #include "tests/fuzz/play.h"
 #include "tests/fuzz/target.h"
 
@@ -160,6 +161,8 @@ bool has_faults(Program program) {
 
 }  // namespace
 }  // namespace coldread::fuzz
+
+const size_t coldread::fuzz::kBytesBeforeProgram = 0;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace coldread::fuzz;

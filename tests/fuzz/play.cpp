@@ -29,6 +29,18 @@ sim::RunOptions run_options() {
   return options;
 }
 
+// libFuzzer keeps an input that brings a new number here, as it does one that reaches new code: of
+// answers of each kind. So it also goes on from what failed in a new way, or once more.
+constexpr size_t kKindsOfAnswers = 2048;
+__attribute__((section("__libfuzzer_extra_counters"))) uint8_t answers_of_kind[kKindsOfAnswers];
+
+void count(const Answer& answer) {
+  const size_t error = answer.ret < 0 ? static_cast<size_t>(-answer.ret) : 0;
+  const size_t call = static_cast<size_t>(answer.op) * 2 + (answer.on_device ? 1 : 0);
+  uint8_t& seen = answers_of_kind[((call * 31 + answer.detail) * 131 + error) % kKindsOfAnswers];
+  if (seen != UINT8_MAX) seen++;
+}
+
 // Each instruction once, in this order: statics that are made on first use must be made before the
 // run's arena is in use.
 std::vector<uint8_t> warm_up() {
@@ -57,13 +69,17 @@ Play::~Play() = default;
 
 void Play::reset() {
   over_ = nullptr;
-  for (Worker& worker : workers_) worker.busy = worker.gone = false;
+  for (Worker& worker : workers_) {
+    worker.busy = worker.gone = false;
+    std::fill_n(worker.buffer, std::exchange(worker.used, 0), std::byte{0});
+  }
   device_ = kFirstFd;
   fd_count_ = message_count_ = 0;
   answered_ = delivered_count_ = 0;
   volumes_.fill({});
   cookies_.fill({});
-  ragged_ = false;
+  ragged_ = unload_ = false;
+  turn_ = 0;
   // What the stage's setup did.
   devices_ = 0;
   add_fd(kFirstFd, true);
@@ -87,6 +103,7 @@ sim::RunResult Play::run(const Program& program) {
     strategy = &box.make(search, program.seed(), 1, 1);
   }
   sim::RunResult result = bench_->run(*strategy);
+  for (const Answer& answer : answers()) count(answer);
   program_.reset();
   forget();
   return result;
@@ -113,6 +130,7 @@ void Play::play(sim::Machine& machine, size_t task, sim::ModelSyscalls& syscalls
 void Play::conduct() {
   Instruction instruction;
   while (program_ && program_->next(&instruction)) {
+    turn_++;
     if (of_reader(instruction.op) || instruction.by_helper)
       hand_out(instruction);
     else
@@ -147,11 +165,14 @@ void Play::work(size_t task) {
 
 // An orderly end: whoever waits behind it was forgotten by the kernel.
 void Play::finish() {
+  constexpr uint64_t kTimersMs = 11'000;  // longer than the kernel's run
+  turn_++;
   for (int fd = kFirstFd; fd < kLastFd; fd++) calls(kDaemon).close(fd);
   calls(kDaemon).settle();
   for (size_t cookie = 0; cookie < kCookies; cookie++) give_back(kDaemon, cookie, false);
   for (size_t volume = 0; volume < kVolumes; volume++) relinquish_volume(kDaemon, volume, false);
   calls(kDaemon).settle();
+  if (unload_ && calls(kDaemon).unload() == 0) calls(kDaemon).sleep_ms(kTimersMs);
   over_ = machine_;
   for (size_t task = kHelper; task < kTasks; task++) {
     if (!workers_[task].gone) machine_->scheduler().wake(*workers_[task].task);
@@ -169,7 +190,13 @@ void Play::carry_out(size_t task, const Instruction& instruction) {
 
 void Play::note(size_t task, Op op, uint8_t detail, bool on_device, int64_t ret, uint64_t more) {
   if (answered_ == kMaxAnswers) return;
-  answers_[answered_++] = {static_cast<uint8_t>(task), op, detail, on_device, ret, more};
+  answers_[answered_++] = {static_cast<uint8_t>(task), op, turn_, detail, on_device, ret, more};
+}
+
+std::span<std::byte> Play::lend(size_t task, size_t length) {
+  Worker& worker = workers_[task];
+  worker.used = std::max(worker.used, length);
+  return {worker.buffer, length};
 }
 
 int Play::pick_fd(uint8_t number) const {
@@ -219,6 +246,13 @@ constexpr const char* kTaskNames[] = {"daemon", "helper", "reader0", "reader1", 
 
 }  // namespace
 
+std::string answer_text(const Answer& answer) {
+  const std::string said =
+      answer.op == Op::command ? fmt::format(" \"{}\"", known_commands()[answer.detail]) : "";
+  return fmt::format("{}, {}: {}{} = {} ({:x})", answer.turn, kTaskNames[answer.task],
+                     op_name(answer.op), said, answer.ret, answer.more);
+}
+
 std::string play_text(const Program& program, const Play& play) {
   std::string text = fmt::format("stage {}, {}\n", stage_name(program.stage()),
                                  program.by_chance() ? fmt::format("seed {}", program.seed())
@@ -235,11 +269,7 @@ std::string play_text(const Program& program, const Play& play) {
                           std::string(instruction.bytes.begin(), instruction.bytes.end()));
   }
   text += "answers:\n";
-  for (const Answer& answer : play.answers()) {
-    text += fmt::format("  {}: {}", kTaskNames[answer.task], op_name(answer.op));
-    if (answer.op == Op::command) text += fmt::format(" \"{}\"", known_commands()[answer.detail]);
-    text += fmt::format(" = {} ({:x})\n", answer.ret, answer.more);
-  }
+  for (const Answer& answer : play.answers()) text += "  " + answer_text(answer) + "\n";
   return text;
 }
 

@@ -29,6 +29,7 @@ struct Answer {
 
   uint8_t task = kNobody;  // 0: the daemon, 1: its second thread, then the readers
   Op op = Op::read_message;
+  uint8_t turn = 0;        // how many instructions had been begun by then
   uint8_t detail = 0;      // command: which one; misuse, disk ...: which call
   bool on_device = false;  // of calls on a descriptor: it is the device
   int64_t ret = 0;
@@ -80,7 +81,9 @@ class Play final : private sim::FurtherPlay {
     nlohmann::json entry;
     std::string proc;
     char text[4352];
-    alignas(4096) std::byte buffer[kBuffer];
+    // Zero when a play begins, since it can be written; `used`: so many bytes may be others since.
+    size_t used = 0;
+    alignas(4096) std::byte buffer[kBuffer] = {};
   };
   struct VolumeState {
     bool held = false;
@@ -135,6 +138,8 @@ class Play final : private sim::FurtherPlay {
   void add_fd(int64_t fd, bool device);
   void remove_fd(int fd);
   void note(size_t task, Op op, uint8_t detail, bool on_device, int64_t ret, uint64_t more = 0);
+  // Memory that a call may write to.
+  std::span<std::byte> lend(size_t task, size_t length);
   sim::ModelSyscalls& calls(size_t task) { return *syscalls_[task]; }
 
   const Profile profile_;
@@ -157,14 +162,17 @@ class Play final : private sim::FurtherPlay {
   // Somebody changed the disk, or the daemon wrote less than a block: what readers see of it may be
   // nobody's, and that is not the kernel's fault.
   bool ragged_ = false;
+  bool unload_ = false;  // when all is over
 
   std::array<Answer, kMaxAnswers> answers_{};
   size_t answered_ = 0;
+  uint8_t turn_ = 0;
   std::array<Delivered, kMaxAnswers> delivered_{};
   size_t delivered_count_ = 0;
   std::unique_ptr<sim::Workbench> bench_;
 };
 
+std::string answer_text(const Answer& answer);
 // A whole run as people read it: the program and what its calls answered.
 std::string play_text(const Program& program, const Play& play);
 

@@ -127,7 +127,7 @@ bool Play::read_message(size_t task, int fd, size_t room, bool bad_memory) {
   std::byte* const buffer = workers_[task].buffer;
   const bool on_device = is_device(fd);
   const int64_t ret =
-      calls(task).read(fd, bad_memory ? calls(task).bad_memory(room) : std::span(buffer, room));
+      calls(task).read(fd, bad_memory ? calls(task).bad_memory(room) : lend(task, room));
   const auto length = static_cast<size_t>(std::max<int64_t>(ret, 0));
   note(task, Op::read_message, bad_memory ? 1 : 0, on_device, ret, digest({buffer, length}));
   // In classic mode it is a text, which begins so.
@@ -274,7 +274,7 @@ void Play::misuse(size_t task, const Instruction& instruction) {
       ret = call.chdir(pick(kDirectories, instruction.b));
       break;
     default:
-      ret = call.pread(fd, std::span(workers_[task].buffer, 1024), number);
+      ret = call.pread(fd, lend(task, 1024), number);
   }
   note(task, Op::misuse, which, on_device, ret);
 }

@@ -1,5 +1,5 @@
 // What everybody but the daemon does in a hostile play: three readers that keep a netfs' rules,
-// whoever changes the disk, and the disk itself.
+// whoever changes the disk, the disk itself, and the administrator.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -25,6 +25,10 @@ constexpr int64_t kFaults[kFaultResults] = {-EIO, -ENOSPC, -ENOMEM, 4096};
 template <typename T, size_t N>
 T pick(const T (&table)[N], uint8_t number) {
   return table[number % N];
+}
+
+uint64_t number_of(const player::Range& range) {
+  return range.start << 32 ^ range.length;
 }
 
 DiskCall disk_call(DiskOperation operation, const char* path) {
@@ -115,6 +119,9 @@ void Play::other_op(size_t task, const Instruction& instruction) {
       call.kill(static_cast<int>(scenario_.tasks[victim].process));
       return;
     }
+    case Op::unload:
+      unload_ = true;
+      return;
     case Op::signal:
       call.signal(static_cast<int>(1 + a % (kTasks - 1)));
       return;
@@ -257,6 +264,7 @@ void Play::io_op(size_t task, const Instruction& instruction) {
   Worker& self = workers_[task];
   const std::span<std::byte> buffer(self.buffer, length);
   sim::ModelSyscalls& call = calls(task);
+  self.range = {};
   int64_t ret = 0;
   uint64_t more = 0;
   switch (instruction.op) {
@@ -272,7 +280,7 @@ void Play::io_op(size_t task, const Instruction& instruction) {
       more = self.found.length << 8 | static_cast<uint64_t>(self.found.source);
       break;
     case Op::cache_read:
-      ret = call.cache_read(target, first_page, std::span(self.buffer, pages),
+      ret = call.cache_read(target, first_page, lend(task, pages),
                             static_cast<scenario::HoleMode>(instruction.a % 3), false);
       break;
     case Op::cache_write:
@@ -281,9 +289,11 @@ void Play::io_op(size_t task, const Instruction& instruction) {
     case Op::prepare_write:
       ret = call.prepare_write(target, {start, length}, length, INT64_MAX, instruction.a % 2 != 0,
                                &self.range);
+      more = number_of(self.range);
       break;
     case Op::query_occupancy:
       ret = call.query_occupancy(target, {first_page, pages}, 4096, &self.range);
+      more = number_of(self.range);
       break;
     case Op::write_to_cache:
       ret = call.write_to_cache(static_cast<int>(cookie), first_page, buffer);
@@ -307,9 +317,8 @@ int64_t Play::read(size_t task, size_t cookie, uint64_t offset, uint64_t length)
       [&](uint64_t from, const player::PrepareResult& found) -> int64_t {
         if (found.source != player::Source::read_from_cache)
           return found.source == player::Source::fill_with_zeroes ? 0 : -EIO;
-        const int64_t ret =
-            call.cache_read({number}, from, std::span(workers_[task].buffer, found.length),
-                            scenario::HoleMode::fail, false);
+        const int64_t ret = call.cache_read({number}, from, lend(task, found.length),
+                                            scenario::HoleMode::fail, false);
         if (ret >= 0 && !ragged_) call.trust(number, from, found.length);
         return ret;
       });

@@ -67,11 +67,57 @@ TEST(Play, TheSameProgramIsTheSamePlay) {
   }
 }
 
+// What a daemon writes is what it read in this play, not in one before.
+TEST(Play, MemoryIsFreshInEveryPlay) {
+  const Instruction write_a_byte = {Op::write, false, false, 0, 5, 0, {}};
+  const Bytes bytes = program_of(
+      Stage::classic, {write_a_byte, {Op::read_message, false, false, 0, 0, 0, {}}, write_a_byte});
+  Play play(profile(), Stage::classic);
+  const std::vector<Answer> first = answers_of(play, bytes);
+  ASSERT_EQ(first.size(), 3u);
+  EXPECT_NE(first[0].ret, first[2].ret);
+  EXPECT_EQ(answers_of(play, bytes), first);
+}
+
 TEST(Play, AnyBytesAreAProgram) {
   Play play(profile(), Stage::opened);
   for (const Bytes& bytes : {Bytes(), Bytes{0}, Bytes(kHeaderBytes), Bytes(kHeaderBytes + 3),
                              Bytes(kHeaderBytes + 5000, 0x0a)})
     answers_of(play, bytes);
+}
+
+// Descriptor 4 is closed, whose READ then fails; once that of another object failed too, which
+// otherwise fails with the device: the same answers in the same order, but at another time.
+TEST(Play, AnAnswerSaysWhenItCame) {
+  const Profile with = mended(*find_profile("6.6"));
+  const Bytes bytes = program_of(Stage::connected, {{Op::connect, false, false, 1, 1, 0, {}},
+                                                    {Op::serve, false, false, 0, 0, 0, {}},
+                                                    {Op::read, false, false, 0, 0, 0, {}},
+                                                    {Op::read, false, false, 1, 1, 0, {}},
+                                                    {Op::close, false, false, 1, 0, 0, {}}});
+  Play play(with, Stage::connected);
+  Play old_play(with.without(Change::narrow_flush_on_fd_release), Stage::connected);
+  std::vector<Answer> answers = answers_of(play, bytes);
+  const std::vector<Answer> old_answers = answers_of(old_play, bytes);
+  EXPECT_NE(answers, old_answers);
+  ASSERT_EQ(answers.back().op, Op::read);
+  EXPECT_EQ(answers.back().turn, 6);
+  answers.back().turn = 5;
+  EXPECT_EQ(answers, old_answers);
+}
+
+// In the end, whenever it is said: before, the modules are in use.
+TEST(Play, ModulesAreUnloadedWhenAllIsOver) {
+  const Profile old = mended(*find_profile("6.10"));
+  const Bytes bytes = program_of(Stage::connected, {{Op::unload, false, false, 0, 0, 0, {}},
+                                                    {Op::read, false, false, 0, 0, 0, {}},
+                                                    {Op::serve, false, false, 0, 0, 0, {}}});
+  Play play(old, Stage::connected);
+  const auto report = play.run(Program(bytes)).transcript.report;
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->kind, "use-after-free");
+  Play fixed(old.with(Change::fscache_lru_timer_exit), Stage::connected);
+  EXPECT_EQ(answers_of(fixed, bytes).size(), 4u);
 }
 
 // What only the canary has, each of its two bugs.

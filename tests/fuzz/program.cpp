@@ -49,6 +49,7 @@ constexpr std::array<const char*, static_cast<size_t>(Op::count)> kOpNames = {
     "resize",
     "update_cookie",
     "page_release",
+    "unload",
 };
 
 constexpr std::array<const char*, static_cast<size_t>(Stage::count)> kStageNames = {

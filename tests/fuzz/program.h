@@ -66,6 +66,8 @@ enum class Op : uint8_t {
   resize,
   update_cookie,
   page_release,
+  // The administrator's.
+  unload,  // of the modules, when all is over
   count
 };
 const char* op_name(Op op);
@@ -75,7 +77,7 @@ inline constexpr uint8_t kByHelper = 0x40;  // by the daemon's second thread
 inline constexpr uint8_t kOpMask = 0x3f;
 
 inline bool of_reader(Op op) {
-  return op >= Op::connect;
+  return op >= Op::connect && op <= Op::page_release;
 }
 
 // Where a play begins.
@@ -117,6 +119,8 @@ class Program {
   }
   // False: there is none.
   bool next(Instruction* instruction);
+  // Where the next one begins.
+  size_t at() const { return at_; }
 
  private:
   std::span<const uint8_t> take(size_t length);  // at most

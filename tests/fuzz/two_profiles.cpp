@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/changes_of_mounts.h"
+#include "tests/fuzz/mutate.h"
 #include "tests/fuzz/play.h"
 #include "tests/fuzz/target.h"
 
@@ -61,10 +62,20 @@ Outcome play(Link& link, const Program& program) {
   return outcome;
 }
 
+// The first answer that is another, if any is.
+std::string difference(const Outcome& before, const Outcome& now) {
+  const auto [was, is] = std::ranges::mismatch(before.answers, now.answers);
+  const auto text = [](const Outcome& outcome, auto at) {
+    return at == outcome.answers.end() ? std::string("no further answer") : answer_text(*at);
+  };
+  if (was == before.answers.end() && is == now.answers.end()) return "";
+  return "\n  before: " + text(before, was) + "\n  now: " + text(now, is);
+}
+
 [[noreturn]] void report(const std::string& what, const Outcome& before, const Outcome& now,
                          const Program& program, const Link& link) {
   const std::unique_ptr<Play>& play = link.plays[static_cast<size_t>(program.stage())];
-  found(what + "\n  before: " + before.report + "\n  now: " + now.report,
+  found(what + "\n  before: " + before.report + "\n  now: " + now.report + difference(before, now),
         play_text(program, *play));
 }
 
@@ -132,6 +143,8 @@ class Chain {
 
 }  // namespace
 }  // namespace coldread::fuzz
+
+const size_t coldread::fuzz::kBytesBeforeProgram = 1;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace coldread::fuzz;
