@@ -196,8 +196,9 @@ Mismatches Matcher::data(const json& expect, const std::string& pointer, const s
     std::transform(digest.begin(), digest.end(), digest.begin(),
                    [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
   } else {
-    const auto blob = std::find_if(scenario_.blobs.begin(), scenario_.blobs.end(),
-                                   [&](const auto& each) { return each.name == expect["blob"]; });
+    const auto blob =
+        std::find_if(scenario_.blobs.begin(), scenario_.blobs.end(),
+                     [&](const auto& each) { return expect["blob"] == json(each.name); });
     if (blob == scenario_.blobs.end()) return {unmet(pointer, show(expect), "no such blob")};
     const auto offset = expect.find("offset");
     digest = sha256_of(
