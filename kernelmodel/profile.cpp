@@ -142,6 +142,8 @@ constexpr std::array kOwnChanges = {
                "a volume that somebody begins to use while it is withdrawn is not withdrawn again"},
     ChangeInfo{Change::end_access_holds_cookie, "end-access-holds-cookie", "", "", false,
                "a cookie is not freed while its last access ends"},
+    ChangeInfo{Change::namei_freeze_protection, "namei-freeze-protection", "", "", false,
+               "files and directories are made, named and removed when the disk is not frozen"},
 };
 static_assert(kChanges.size() + kOwnChanges.size() == static_cast<size_t>(Change::canary));
 

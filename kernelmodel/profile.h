@@ -83,6 +83,7 @@ enum class Change : uint8_t {
   withdraw_cookie_locks,  // own_changes(), as the next
   withdraw_volume_once,
   end_access_holds_cookie,
+  namei_freeze_protection,
   canary,  // kCanary
   count
 };

@@ -237,6 +237,13 @@ inline int cachefiles_inject_remove_error(Kernel& k) {
   return (k.cachefiles.error_injection_state & 2) != 0 ? -EIO : 0;
 }
 
+// Waits until the file system may be written to (mnt_want_write()), if the profile has the change
+// that asks. The kernel asks before it locks; here nothing holds a right to write, so it is asked
+// right before the call that writes.
+inline void cachefiles_want_write(Kernel& k, Change asks) {
+  if (k.profile.has(asks)) k.store.want_write();
+}
+
 inline bool cachefiles_in_ondemand_mode(CachefilesHandle cache) {
   return cache->flags.test(CACHEFILES_ONDEMAND_MODE);
 }

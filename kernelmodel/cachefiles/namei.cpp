@@ -84,6 +84,7 @@ int lookup_or_mkdir(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
   }
   ret = cachefiles_has_space(k, cache, 1, 0, cachefiles_has_space_for_create);
   if (ret < 0) return ret;
+  cachefiles_want_write(k, Change::namei_freeze_protection);
   ret = cachefiles_inject_write_error(k);
   if (ret == 0) ret = k.store.mkdir(dir, name, 0700, out);
   if (ret < 0) {
@@ -209,6 +210,7 @@ int cachefiles_create_tmpfile(Kernel& k, ObjectHandle object, InodeNumber* out) 
   const InodeNumber fan = cachefiles_fan(k, object).number;
   const uint32_t mode = k.profile.has(Change::cache_file_mode_0600) ? 0600 : 0;
   InodeNumber file = 0;
+  cachefiles_want_write(k, Change::namei_freeze_protection);
   int ret = cachefiles_inject_write_error(k);
   if (ret == 0) ret = k.store.tmpfile(fan, mode, &file);
   if (ret != 0) {
@@ -287,6 +289,7 @@ bool cachefiles_commit_tmpfile(Kernel& k, CachefilesHandle cache, ObjectHandle o
   }
   if (old != 0) k.store.put(old);
   if (ret == 0 && !linked) {
+    cachefiles_want_write(k, Change::namei_freeze_protection);
     ret = cachefiles_inject_read_error(k);
     if (ret == 0) ret = k.store.link(object->file, fan, object->name());
     linked = ret == 0;

@@ -103,6 +103,7 @@ int move_to_grave(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeN
     return -EIO;
   }
   trace_removal(k, "cachefiles_rename", object, rep, why);
+  cachefiles_want_write(k, Change::namei_freeze_protection);
   ret = cachefiles_inject_read_error(k);
   if (ret == 0) ret = k.store.rename(dir, name, cache->graveyard->number, grave.text);
   if (ret != 0) {
@@ -139,6 +140,7 @@ int lookup_for_cull(Kernel& k, CachefilesHandle cache, InodeNumber dir, std::str
 int cachefiles_unlink(Kernel& k, CachefilesHandle cache, ObjectHandle object, InodeNumber dir,
                       InodeNumber inode, std::string_view name, fscache_why_object_killed why) {
   trace_removal(k, "cachefiles_unlink", object, inode, why);
+  cachefiles_want_write(k, Change::namei_freeze_protection);
   int ret = cachefiles_inject_remove_error(k);
   if (ret == 0) {
     // What was unlinked or replaced behind our back is not there any more.

@@ -43,11 +43,6 @@ void trace_vol_coherency(Kernel& k, Handle<cachefiles_volume> volume, const char
              static_cast<unsigned long long>(volume->dentry->number));
 }
 
-// Before xattr_freeze_protection nobody asked whether the file system may be written to now.
-void want_write(Kernel& k) {
-  if (k.profile.has(Change::xattr_freeze_protection)) k.store.want_write();
-}
-
 // What is wrong with a complete attribute, or null.
 const char* judge_object(CookieHandle cookie, const std::byte* value) {
   if (value[kTypeOffset] != kTypeData) return "BAD type";
@@ -74,7 +69,7 @@ int cachefiles_set_object_xattr(Kernel& k, ObjectHandle object) {
   std::memcpy(value.data() + kObjectHeader, cookie->aux.data(), cookie->aux_len);
   int ret = cachefiles_inject_write_error(k);
   if (ret == 0) {
-    want_write(k);
+    cachefiles_want_write(k, Change::xattr_freeze_protection);
     ret = k.store.setxattr(file, kCachefilesXattr, {value.data(), kObjectHeader + cookie->aux_len});
   }
   if (ret < 0) {
@@ -115,7 +110,7 @@ int cachefiles_remove_object_xattr(Kernel& k, CachefilesHandle cache, ObjectHand
                                    InodeNumber inode) {
   int ret = cachefiles_inject_remove_error(k);
   if (ret == 0) {
-    want_write(k);
+    cachefiles_want_write(k, Change::xattr_freeze_protection);
     ret = k.store.removexattr(inode, kCachefilesXattr);
   }
   if (ret >= 0) return ret;
@@ -141,7 +136,7 @@ bool cachefiles_set_volume_xattr(Kernel& k, Handle<cachefiles_volume> volume) {
   std::memcpy(value.data() + kVolumeHeader, vcookie->coherency.data(), vcookie->coherency_len);
   int ret = cachefiles_inject_write_error(k);
   if (ret == 0) {
-    want_write(k);
+    cachefiles_want_write(k, Change::xattr_freeze_protection);
     ret = k.store.setxattr(volume->dentry->number, kCachefilesXattr,
                            {value.data(), kVolumeHeader + vcookie->coherency_len});
   }

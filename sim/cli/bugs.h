@@ -81,7 +81,8 @@ struct HuntOptions {
 Hunt hunt(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
           std::string_view sound, const HuntOptions& options);
 
-// Plays as many schedules where the bug is not: true if each is as the scenario expects it there.
+// Plays as many schedules where the bug is not: true if each is as the scenario expects it there,
+// or makes no report where one is expected of the kernel as it is.
 bool silent(const Bug& bug, const scenario::Scenario& scenario, const Profile& profile,
             const HuntOptions& options);
 

@@ -120,6 +120,14 @@ TEST(Play, ModulesAreUnloadedWhenAllIsOver) {
   EXPECT_EQ(answers_of(fixed, bytes).size(), 4u);
 }
 
+TEST(KernelOptions, NameWhatWasChanged) {
+  const Profile& plain = *find_profile("6.12.117");
+  EXPECT_EQ(kernel_options(plain), " --kernel 6.12.117");
+  EXPECT_EQ(kernel_options(plain.with(Change::canary).without(Change::poll_lock)),
+            " --kernel 6.12.117 --with canary --without poll-lock");
+  EXPECT_NE(kernel_options(mended(plain)).find(" --with withdraw-volume-once"), std::string::npos);
+}
+
 // What only the canary has, each of its two bugs.
 TEST(Play, TheCanaryIsFound) {
   const Profile canary = profile().with(Change::canary);

@@ -1,6 +1,6 @@
 // The main() of a target without libFuzzer: plays each file it is given, and those in directories,
 // in order of their names. --seconds N plays them over and over for so long and says how many
-// inputs a second that are.
+// inputs a second that are. Anything else that begins with a dash is refused.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -63,6 +63,14 @@ void play_for(double seconds, const std::vector<File>& files) {
              static_cast<double>(played) / elapsed(), played, elapsed());
 }
 
+[[noreturn]] void usage(const char* program) {
+  fmt::print(stderr,
+             "usage: {} [--kernel PROFILE] [--with CHANGE] [--without CHANGE] [--seconds N] "
+             "FILE|DIRECTORY...\n",
+             program);
+  std::exit(2);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -70,19 +78,16 @@ int main(int argc, char** argv) {
   std::vector<std::string> names;
   double seconds = 0;
   for (int i = 1; i < argc; i++) {
-    if (std::string_view(argv[i]) == "--seconds" && i + 1 < argc)
+    const std::string_view argument = argv[i];
+    if (argument == "--seconds" && i + 1 < argc)
       seconds = std::atof(argv[++i]);
+    else if (argument.starts_with('-'))
+      usage(argv[0]);
     else
-      names.emplace_back(argv[i]);
+      names.emplace_back(argument);
   }
   const std::vector<File> files = load(names);
-  if (files.empty()) {
-    fmt::print(stderr,
-               "usage: {} [--kernel PROFILE] [--with CHANGE] [--without CHANGE] [--seconds N] "
-               "FILE|DIRECTORY...\n",
-               argv[0]);
-    return 2;
-  }
+  if (files.empty()) usage(argv[0]);
   if (seconds > 0) {
     play_for(seconds, files);
     return 0;

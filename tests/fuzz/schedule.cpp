@@ -112,9 +112,8 @@ class Corpus {
     choice.keep_schedule();
     const auto& report = workbench(index).run(choice).transcript.report;
     if (!report || report->kind == "hang" || is_expected(index, *report)) return;
-    found(*report, "repeat: coldread run " + scenarios_[index].path + " --kernel " +
-                       std::string(profile().name) + " --schedule " +
-                       sim::schedule_text(choice.schedule()) + "\n");
+    found(*report, "repeat: coldread run " + scenarios_[index].path + kernel_options(profile()) +
+                       " --schedule " + sim::schedule_text(choice.schedule()) + "\n");
   }
 
  private:

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "sim/machine/changes.h"
+
 namespace coldread::fuzz {
 namespace {
 
@@ -42,6 +44,19 @@ Profile mended(const Profile& profile) {
 
 const Profile& profile() {
   return chosen();
+}
+
+std::string kernel_options(const Profile& profile) {
+  const Profile& plain = *find_profile(profile.name);
+  sim::Changes changes;
+  const auto compare = [&](const ChangeInfo& info) {
+    if (profile.has(info.change) == plain.has(info.change)) return;
+    (profile.has(info.change) ? changes.with : changes.without).emplace_back(info.name);
+  };
+  for (const ChangeInfo& info : all_changes()) compare(info);
+  for (const ChangeInfo& info : own_changes()) compare(info);
+  compare(kCanary);
+  return fmt::format(" --kernel {}{}", profile.name, sim::changes_text(changes));
 }
 
 void take_options(int* argc, char** argv) {

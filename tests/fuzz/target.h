@@ -25,6 +25,9 @@ Profile mended(const Profile& profile);
 // The kernel to be asked: the default one, mended, unless options said otherwise.
 const Profile& profile();
 
+// The options that ask `coldread run` for the same kernel: " --kernel 6.12.117 --with canary".
+std::string kernel_options(const Profile& profile);
+
 // Takes --kernel, --with and --without, in both spellings (--with x, --with=x), out of the
 // arguments. A wrong one ends the program with exit code 2.
 void take_options(int* argc, char** argv);

@@ -63,7 +63,8 @@ TEST(Changes, OwnOnesMend) {
   const std::pair<const char*, Change> kMended[] = {
       {"uaf-withdraw-unlisted-object", Change::withdraw_cookie_locks},
       {"hang-withdraw-volume-twice", Change::withdraw_volume_once},
-      {"uaf-end-cookie-access", Change::end_access_holds_cookie}};
+      {"uaf-end-cookie-access", Change::end_access_holds_cookie},
+      {"make-files-while-frozen", Change::namei_freeze_protection}};
   for (const auto& [id, change] : kMended) {
     const cli::Bug& bug = *cli::find_bug(id);
     const auto scenario = cli::load_bug_scenario(source_root() + "/scenarios", bug);
