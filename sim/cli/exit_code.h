@@ -11,7 +11,7 @@ enum ExitCode : int {
   kBadInput = 2,  // usage too
   kBrokenInvariant = 3,
   kHang = 4,
-  kEnvironmentFailed = 5,  // guest, mount
+  kEnvironmentFailed = 5,  // guest, mount, an output that cannot be written
   kAllSkipped = 77,
   kInterrupted = 130,  // as shells have it for SIGINT
 };
