@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace coldread::live {
@@ -25,7 +26,10 @@ struct KernelVariant {
   bool security = false;     // with CONFIG_SECURITY
   std::string without = {};  // an upstream change that is taken back; empty: none
 
-  auto operator<=>(const KernelVariant&) const = default;
+  bool operator==(const KernelVariant&) const = default;
+  bool operator<(const KernelVariant& other) const {
+    return std::tie(security, without) < std::tie(other.security, other.without);
+  }
 };
 
 // The kernel of a series, "6.1" or "6.12", or an exact release of one. Runs tests/kernel/build,
