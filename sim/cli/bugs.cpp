@@ -1,7 +1,5 @@
 #include "sim/cli/bugs.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -9,6 +7,7 @@
 #include "sim/cli/bugs_text.h"
 #include "sim/cli/execute.h"
 #include "sim/cli/find_scenarios.h"
+#include "sim/machine/changes.h"
 #include "sim/player/check.h"
 
 namespace coldread::cli {
@@ -99,10 +98,10 @@ std::optional<SoundProfile> profile_without(const Bug& bug) {
   if (!sound || !bug.race) return sound;
   // Whoever tries many interleavings of one bug's scenario may come upon another that is
   // everywhere.
-  for (const ChangeInfo& change : own_changes()) {
-    sound->profile = sound->profile.with(change.change);
-    sound->name += fmt::format(" --with {}", change.name);
-  }
+  sim::Changes mending;
+  for (const ChangeInfo& change : own_changes()) mending.with.emplace_back(change.name);
+  sound->profile = sim::changed(sound->profile, mending);
+  sound->name += sim::changes_text(mending);
   return sound;
 }
 

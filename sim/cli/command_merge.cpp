@@ -2,13 +2,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_code.h"
 #include "sim/cli/explored.h"
+#include "sim/cli/input_file.h"
 
 namespace coldread::cli {
 namespace {
@@ -43,9 +42,9 @@ Status add(std::vector<Explored>& all, Explored part, const std::string& place) 
 }
 
 Status add_file(std::vector<Explored>& all, const std::string& path) {
-  if (std::filesystem::is_directory(path)) return Error{path + ": cannot be read: is a directory"};
-  std::ifstream file(path);
-  if (!file) return Error{path + ": cannot be read"};
+  Result<std::ifstream> opened = open_input(path);
+  if (!opened) return Error{opened.error()};
+  std::ifstream& file = *opened;
   if (file.peek() == std::ifstream::traits_type::eof())
     return Error{path + ": expected what `explore --format json` printed, not nothing"};
   std::string line;

@@ -2,22 +2,21 @@
 
 #include <fmt/core.h>
 
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "sim/cli/execute.h"
+#include "sim/cli/input_file.h"
 #include "sim/cli/output_file.h"
 #include "sim/scenario/loader.h"
 
 namespace coldread::cli {
 
 Result<LoadedFinding> load_finding(const std::string& path) {
-  if (std::filesystem::is_directory(path)) return Error{path + ": cannot be read: is a directory"};
-  std::ifstream file(path);
+  Result<std::ifstream> file = open_input(path);
+  if (!file) return Error{file.error()};
   std::stringstream text;
-  text << file.rdbuf();
-  if (!file) return Error{path + ": cannot be read"};
+  text << file->rdbuf();
+  if (!*file) return Error{path + ": cannot be read"};
   Result<sim::FindingFile> finding = sim::parse_finding(path, text.str());
   if (!finding) return Error{finding.error()};
   const Profile* profile = find_profile(finding->kernel);

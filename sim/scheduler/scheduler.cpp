@@ -254,16 +254,11 @@ void FiberScheduler::fetch_ahead() const {
 FiberScheduler::Record& FiberScheduler::pick() {
   count_step();
   fetch_ahead();
-  const bool alone = runnable_.size() == 1;
-  size_t choice = 0;
-  if (!alone || tells_alone_) {
-    const RunArena::Outside outside;
-    if (alone)
-      strategy_->alone(nullptr, nullptr, runnable_);
-    else
-      choice = strategy_->next(runnable_);
-  }
-  return static_cast<Record&>(alone ? runnable_.pop_front() : runnable_.take(choice));
+  if (runnable_.size() == 1 && !tells_alone_) return static_cast<Record&>(runnable_.pop_front());
+  const RunArena::Outside outside;
+  if (runnable_.size() > 1) return static_cast<Record&>(runnable_.take(strategy_->next(runnable_)));
+  strategy_->alone(nullptr, nullptr, runnable_);
+  return static_cast<Record&>(runnable_.pop_front());
 }
 
 // The current task stops here until it is picked again.
